@@ -1,0 +1,39 @@
+use serde::Deserialize;
+use shared::Error;
+use shared::contract::{Id, Metadata};
+use shared::operation::{Answer, Operation};
+use shared::records::Writer;
+use shared::scope::Caller;
+
+use crate::COMMENTS;
+
+/// `comments/delete`: deletes a thread. One that is gone is deleted already.
+#[derive(Debug)]
+pub struct Delete;
+
+/// `DeleteCommentResolverRequest`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteCommentResolverRequest {
+    comment_annotation_id: Id,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+    /// Says what is asked for by its path already: only its type is checked.
+    #[serde(default, rename = "event")]
+    _event: Option<String>,
+}
+
+impl Operation for Delete {
+    const NAME: &'static str = "comments-delete";
+    const PATH: &'static str = "/api/velt/comments/delete";
+    type Store = Writer;
+    type Request = DeleteCommentResolverRequest;
+    type Data = ();
+
+    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+        let metadata = request.metadata.unwrap_or_default();
+        let scope = caller.organization(metadata.organization_id.as_ref(), "metadata.organizationId")?;
+        writer.delete(&COMMENTS, &scope, &request.comment_annotation_id).await?;
+        Ok(Answer::done(1))
+    }
+}

@@ -1,0 +1,51 @@
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use shared::Error;
+use shared::contract::{Id, optional_id};
+use shared::json::Fields;
+use shared::operation::{Answer, Operation};
+use shared::records::{Filter, Reader};
+use shared::scope::Caller;
+
+use crate::{COMMENTS, thread};
+
+/// `comments/get`: threads by ids, documents, folder or organization; what is given is ANDed.
+#[derive(Debug)]
+pub struct Get;
+
+/// `GetCommentResolverRequest`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetCommentResolverRequest {
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
+    #[serde(default)]
+    comment_annotation_ids: Option<Vec<Id>>,
+    #[serde(default)]
+    document_ids: Option<Vec<Id>>,
+    #[serde(default, deserialize_with = "optional_id")]
+    folder_id: Option<Id>,
+    /// Says that a folder is meant whole, which a folder without documents is anyway: only its type is checked.
+    #[serde(default, rename = "allDocuments")]
+    _all_documents: Option<bool>,
+}
+
+impl Operation for Get {
+    const NAME: &'static str = "comments-get";
+    const PATH: &'static str = "/api/velt/comments/get";
+    type Store = Reader;
+    type Request = GetCommentResolverRequest;
+    type Data = BTreeMap<Id, Fields>;
+
+    async fn run(reader: &Reader, caller: &Caller, request: Self::Request) -> Result<Answer<Self::Data>, Error> {
+        let scope = caller.organization(request.organization_id.as_ref(), "organizationId")?;
+        let filter =
+            Filter { ids: request.comment_annotation_ids, documents: request.document_ids, folder: request.folder_id };
+        let records = reader.find(&COMMENTS, &scope, &filter).await?;
+        let threads = records.into_iter().map(thread::to_payload).collect::<Result<Self::Data, serde_json::Error>>();
+        let threads = threads.map_err(|error| Error::internal().caused_by(error))?;
+        let count = threads.len();
+        Ok(Answer::with(threads, count))
+    }
+}

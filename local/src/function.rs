@@ -1,0 +1,76 @@
+//! The functions, as Lambda would run them: from an event's JSON to a response's JSON.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::future::BoxFuture;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Context, LambdaEvent, Service as _, service_fn};
+use shared::edge;
+use shared::operation::Operation;
+use shared::records::Table;
+
+/// A function's time, as `template.yaml` sets it.
+const TIMEOUT: Duration = Duration::from_secs(29);
+
+/// One operation, ready to be invoked.
+pub struct Function {
+    /// Its name, which is that of its binary.
+    pub name: &'static str,
+    /// The path it is served at, by `POST`.
+    pub path: &'static str,
+    invoke: Box<dyn Fn(String, String) -> BoxFuture<'static, serde_json::Result<String>> + Send + Sync>,
+}
+
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Function").field("name", &self.name).field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Function {
+    fn of<O: Operation>(table: &Table) -> Self {
+        let store = Arc::new(O::Store::from(table.clone()));
+        let invoke = move |event: String, request_id: String| {
+            let store = Arc::clone(&store);
+            let invocation = async move {
+                let request: LambdaRequest = serde_json::from_str(&event)?;
+                drop(event);
+                let handler =
+                    service_fn(|request| async { Ok::<_, Infallible>(edge::handle::<O>(&store, request).await) });
+                let response = Adapter::from(handler).call(LambdaEvent::new(request, context(request_id))).await;
+                let Ok(response) = response;
+                serde_json::to_string(&response)
+            };
+            Box::pin(invocation) as BoxFuture<'static, _>
+        };
+        Self { name: O::NAME, path: O::PATH, invoke: Box::new(invoke) }
+    }
+
+    /// Invokes the function with an event's JSON; its answer is the response's JSON.
+    ///
+    /// # Errors
+    /// The event is not one of API Gateway's, or the answer has no JSON form.
+    pub async fn invoke(&self, event: String, request_id: String) -> serde_json::Result<String> {
+        (self.invoke)(event, request_id).await
+    }
+}
+
+/// Every function of the bundle, over one table. `template.yaml`, the binaries and the events are held against this list.
+#[must_use]
+pub fn functions(table: &Table) -> Vec<Function> {
+    vec![
+        Function::of::<comments::Get>(table),
+        Function::of::<comments::Save>(table),
+        Function::of::<comments::Delete>(table),
+    ]
+}
+
+fn context(request_id: String) -> Context {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut context = Context::default();
+    context.request_id = request_id;
+    context.deadline = u64::try_from((now + TIMEOUT).as_millis()).unwrap_or(u64::MAX);
+    context
+}

@@ -1,0 +1,137 @@
+//! What API Gateway does around a function: routes, limits, CORS.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use serde_json::json;
+use shared::envelope::LAMBDA_PAYLOAD_BYTES;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::event::{self, FunctionResponse};
+use crate::{Environment, Function};
+
+/// The largest request that API Gateway passes on, in bytes.
+const REQUEST_BYTES: usize = 10 * 1024 * 1024;
+
+/// How long a browser may remember a preflight's answer, as `template.yaml` sets it.
+const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
+
+/// The request headers that a page of another origin may send, as `template.yaml` sets them.
+const ALLOWED_HEADERS: [HeaderName; 2] = [header::AUTHORIZATION, header::CONTENT_TYPE];
+
+/// The gateway over `functions`. Pages of `origins` may call it; where none is named, any page of this machine.
+pub(crate) fn router(functions: Vec<Function>, environment: Environment, origins: Vec<HeaderValue>) -> Router {
+    let allowed = if origins.is_empty() {
+        AllowOrigin::predicate(|origin, _| is_loopback(origin))
+    } else {
+        AllowOrigin::list(origins)
+    };
+    let cors = CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_credentials(true)
+        .allow_methods([Method::POST])
+        .allow_headers(ALLOWED_HEADERS)
+        .max_age(PREFLIGHT_AGE);
+    Router::new()
+        .route("/healthz", get(move || async move { Json(environment) }))
+        .fallback(pass_on)
+        .with_state(Arc::new(functions))
+        .layer(cors)
+        .layer(middleware::map_response(as_the_gateway_answers_preflights))
+}
+
+fn is_loopback(origin: &HeaderValue) -> bool {
+    let host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    host.is_some_and(|host| {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+    })
+}
+
+/// The gateway answers a preflight with 204; the layer used here, with 200.
+async fn as_the_gateway_answers_preflights(mut response: Response) -> Response {
+    if response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_METHODS) {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
+    response
+}
+
+async fn pass_on(State(functions): State<Arc<Vec<Function>>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Some(function) = functions.iter().find(|function| function.path == parts.uri.path()) else {
+        return answer(StatusCode::NOT_FOUND, "Not Found");
+    };
+    if parts.method != Method::POST {
+        // As deployed: the gateway knows routes by method and path together.
+        return answer(StatusCode::NOT_FOUND, "Not Found");
+    }
+    let Some(body) = read(body).await else {
+        return answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+    };
+    let request_id = uuid::Uuid::new_v4().to_string();
+    let route = format!("POST {}", function.path);
+    let event = event::of_request(&parts, &body, &route, &request_id).to_string();
+    drop(body);
+    if event.len() > LAMBDA_PAYLOAD_BYTES {
+        return answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long");
+    }
+    let response = match function.invoke(event, request_id).await {
+        Ok(response) if response.len() <= LAMBDA_PAYLOAD_BYTES => serde_json::from_str(&response).ok(),
+        Ok(response) => {
+            tracing::error!(function = function.name, bytes = response.len(), "Lambda refuses a response this large");
+            None
+        }
+        Err(error) => {
+            tracing::error!(function = function.name, %error, "the function failed");
+            None
+        }
+    };
+    response
+        .and_then(FunctionResponse::into_http)
+        .unwrap_or_else(|| answer(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"))
+}
+
+/// The body, unless it is larger than the gateway takes. It is read to its end either way: a client that is cut off while
+/// it sends never sees the answer.
+async fn read(body: Body) -> Option<Vec<u8>> {
+    let mut body = std::pin::pin!(body);
+    let mut whole = Vec::new();
+    let mut bytes = 0;
+    while let Some(frame) = std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let Ok(data) = frame.ok()?.into_data() else { continue };
+        bytes += data.len();
+        if bytes > REQUEST_BYTES {
+            whole = Vec::new();
+        } else {
+            whole.extend_from_slice(&data);
+        }
+    }
+    (bytes <= REQUEST_BYTES).then_some(whole)
+}
+
+/// The gateway's own answer, with the fields that Velt's SDK looks at beside the gateway's `message`.
+fn answer(status: StatusCode, message: &str) -> Response {
+    let body = json!({ "message": message, "success": false, "statusCode": status.as_u16() });
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_of_this_machine_are_loopback() {
+        let is = |origin: &'static str| is_loopback(&HeaderValue::from_static(origin));
+        assert!(is("http://localhost:5173") && is("https://127.0.0.1") && is("http://[::1]:80"));
+        assert!(!is("http://localhost.evil.example") && !is("null") && !is("http://evil.example:3000"));
+    }
+}

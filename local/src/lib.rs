@@ -1,0 +1,14 @@
+//! The development server: every operation on one port, with embedded stores and AWS's own limits.
+//!
+//! A request becomes a real API Gateway event, passes through the same code as the deployed function's, and its answer
+//! passes back through what the gateway and Lambda allow. What fails deployed fails on the desk.
+
+mod event;
+mod function;
+mod gateway;
+pub mod server;
+mod store;
+
+pub use function::{Function, functions};
+pub use server::{Options, Server};
+pub use store::Environment;

@@ -1,0 +1,111 @@
+//! `cargo run`: a self-hosted Velt backend on this machine.
+
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use http::HeaderValue;
+use local::{Environment, Options, Server};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// A self-hosted Velt backend on this machine, with embedded stores.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the environment that points other programs at the running stores.
+    Env {
+        /// The port of the running server's API.
+        #[arg(long, default_value_t = 3000)]
+        port: u16,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// The port of the API; 0 picks one.
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// Where the stores keep their files.
+    #[arg(long, value_name = "DIR", default_value = ".local")]
+    data_dir: PathBuf,
+    /// Keep nothing.
+    #[arg(long, conflicts_with = "data_dir")]
+    in_memory: bool,
+    /// An origin whose pages may call, as `https://app.example.com`; repeatable. Without one, any page of this machine.
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    origins: Vec<HeaderValue>,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    match Cli::parse() {
+        Cli { command: Some(Command::Env { port }), .. } => print_environment(port).await,
+        Cli { command: None, serve } => run(serve).await,
+    }
+}
+
+async fn run(serve: Serve) -> Result<(), Box<dyn Error>> {
+    // From INFO up whatever the environment says: below it, libraries log payloads.
+    let lines = tracing_subscriber::fmt::layer().with_target(false).with_writer(io::stderr);
+    tracing_subscriber::registry().with(LevelFilter::INFO).with(lines).init();
+    let data_directory = (!serve.in_memory).then_some(serve.data_dir);
+    let server =
+        Server::start(Options { port: serve.port, data_directory: data_directory.clone(), origins: serve.origins })
+            .await?;
+    let url = server.url();
+    let data = data_directory.map_or_else(|| "in memory".to_owned(), |directory| directory.display().to_string());
+    writeln!(
+        io::stdout(),
+        "\
+Velt data provider endpoints   {url}/api/velt
+DynamoDB (embedded)            {dynamodb}
+data                           {data}
+open: anybody on this machine may read and write every organization
+
+Try it:
+  curl -s {url}/api/velt/comments/get -H 'content-type: application/json' -d '{{\"organizationId\":\"acme\"}}'
+
+Environment for cargo lambda and the AWS CLI:
+  eval \"$(cargo run -q -- env --port {port})\"
+
+Ctrl-C stops.",
+        dynamodb = server.environment.dynamodb,
+        port = server.address.port(),
+    )?;
+    stop_signal().await?;
+    server.stop().await;
+    Ok(())
+}
+
+/// Waits for Ctrl-C, or for the signal that process managers stop by.
+async fn stop_signal() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+async fn print_environment(port: u16) -> Result<(), Box<dyn Error>> {
+    let asked = reqwest::get(format!("http://127.0.0.1:{port}/healthz")).await;
+    let answer = asked.map_err(|_| format!("nothing runs on port {port}: start it with cargo run"))?;
+    let environment: Environment = answer.json().await?;
+    write!(io::stdout(), "{environment}")?;
+    Ok(())
+}

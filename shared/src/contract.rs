@@ -1,0 +1,137 @@
+//! The parts of Velt's request types (`@veltdev/types` 6.0.6) that are acted on. Everything else is carried verbatim.
+
+use std::fmt;
+
+use serde::de::{Deserializer, Error as _, Unexpected, Visitor};
+use serde::{Deserialize, Serialize};
+
+use crate::json::Json;
+
+/// An id of the app's or of Velt's: text, not empty, of any characters and length.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Id(String);
+
+impl Id {
+    /// The id as it came.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An empty text is no id.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("an id is not empty")]
+pub struct EmptyId;
+
+impl TryFrom<String> for Id {
+    type Error = EmptyId;
+
+    fn try_from(text: String) -> Result<Self, EmptyId> {
+        if text.is_empty() { Err(EmptyId) } else { Ok(Self(text)) }
+    }
+}
+
+impl From<Id> for String {
+    fn from(id: Id) -> Self {
+        id.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct IdVisitor;
+        impl Visitor<'_> for IdVisitor {
+            type Value = Id;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an id: text that is not empty")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Id, E> {
+                if text.is_empty() {
+                    return Err(E::invalid_value(Unexpected::Str(text), &self));
+                }
+                Ok(Id(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_str(IdVisitor)
+    }
+}
+
+/// An id that Velt writes as a number or as text (`commentId: string | number`); `7` and `"7"` are the same id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TextOrNumber(Id);
+
+impl TextOrNumber {
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl<'de> Deserialize<'de> for TextOrNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The number's own text: as a float, a long one would name another record.
+        let json = Json::deserialize(deserializer)?;
+        match json.text().as_bytes().first() {
+            Some(b'-' | b'0'..=b'9') => Ok(Self(Id(json.text().to_owned()))),
+            Some(b'"') => serde_json::from_str(json.text()).map(Self).map_err(D::Error::custom),
+            _ => Err(D::Error::custom("invalid type: expected an id: text that is not empty, or a number")),
+        }
+    }
+}
+
+/// Reads an id that may be left out, `null` or empty: all three mean that there is none.
+///
+/// # Errors
+/// The value is of another type than text.
+pub fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()).map(Id))
+}
+
+/// What of `BaseMetadata` places a record: whose it is, and where in the app it stands.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Metadata {
+    /// The app's own organization id.
+    #[serde(deserialize_with = "optional_id")]
+    pub organization_id: Option<Id>,
+    /// The app's own document id.
+    #[serde(deserialize_with = "optional_id")]
+    pub document_id: Option<Id>,
+    /// The app's own folder id.
+    #[serde(deserialize_with = "optional_id")]
+    pub folder_id: Option<Id>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_and_its_text_are_one_id() {
+        let read = |text| serde_json::from_str::<TextOrNumber>(text).map(|id| id.as_str().to_owned());
+        assert_eq!(read("7").unwrap(), read("\"7\"").unwrap());
+        assert_eq!(read("123456789012345678901234567890").unwrap(), "123456789012345678901234567890");
+        for bad in ["null", "{}", "[1]", "true", "\"\""] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn metadata_without_an_id_has_none() {
+        for text in ["{}", r#"{"organizationId":null}"#, r#"{"organizationId":""}"#] {
+            assert_eq!(serde_json::from_str::<Metadata>(text).unwrap().organization_id, None);
+        }
+        assert!(serde_json::from_str::<Metadata>(r#"{"organizationId":{"$ne":""}}"#).is_err());
+    }
+}

@@ -1,0 +1,105 @@
+//! From HTTP to an operation and back: the one place that knows both.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use http::{HeaderMap, Response, header};
+use lambda_http::{Body, Request, RequestExt as _};
+
+use crate::operation::{Answer, Operation};
+use crate::scope::Caller;
+use crate::{Error, envelope, json};
+
+/// The longest an operation may take: API Gateway gives up on a function after 30 s.
+const LONGEST: Duration = Duration::from_secs(28);
+
+/// Kept of the function's own time to answer that the work was not done.
+const TIME_TO_ANSWER: Duration = Duration::from_millis(500);
+
+/// Serves one request of the operation `O`.
+///
+/// Never fails: every failure is an answer. Logs one line with counts and times and nothing of the content.
+pub async fn handle<O: Operation>(store: &O::Store, request: Request) -> Response<Body> {
+    let started = Instant::now();
+    let gzip = accepts_gzip(request.headers());
+    let request_id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
+    let outcome = match tokio::time::timeout(time_left(&request), answer::<O>(store, &request)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Error::unavailable()),
+    };
+    let records = outcome.as_ref().map_or(0, |answer| answer.records);
+    let outcome = outcome.and_then(|answer| envelope::success(&answer, gzip));
+    let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match outcome {
+        Ok(response) => {
+            tracing::info!(operation = O::NAME, request_id, status = 200, records, milliseconds);
+            response
+        }
+        Err(error) => {
+            let status = error.kind().status().as_u16();
+            let code = error.kind().code();
+            // The message may quote the request; the source is the store's own code and has nothing of it.
+            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            if status >= 500 {
+                tracing::error!(operation = O::NAME, request_id, status, code, cause, milliseconds);
+            } else {
+                tracing::info!(operation = O::NAME, request_id, status, code, milliseconds);
+            }
+            envelope::failure(&error)
+        }
+    }
+}
+
+async fn answer<O: Operation>(store: &O::Store, request: &Request) -> Result<Answer<O::Data>, Error> {
+    if request.method() != http::Method::POST {
+        return Err(Error::method_not_allowed(request.method()));
+    }
+    require_json(request.headers())?;
+    O::run(store, &Caller::open(), json::read_body(request.body())?).await
+}
+
+/// Only JSON by name: a page of another origin can send other types without asking the gateway's CORS first.
+fn require_json(headers: &HeaderMap) -> Result<(), Error> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next()).map(str::trim);
+    match essence {
+        Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
+        _ => Err(Error::unsupported_media_type(value)),
+    }
+}
+
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split(',').any(|coding| {
+            let mut parts = coding.split(';').map(str::trim);
+            let name = parts.next().unwrap_or_default();
+            let refused = parts.filter_map(|part| part.strip_prefix("q=")).any(|q| q.parse() == Ok(0.0));
+            (name.eq_ignore_ascii_case("gzip") || name == "*") && !refused
+        })
+    })
+}
+
+/// What is left of the invocation, less the time to answer.
+fn time_left(request: &Request) -> Duration {
+    let Some(context) = request.lambda_context_ref().filter(|context| context.deadline > 0) else {
+        return LONGEST;
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Duration::from_millis(context.deadline).saturating_sub(now).saturating_sub(TIME_TO_ANSWER).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_used_only_where_accepted() {
+        let accepts = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, value.parse().unwrap());
+            accepts_gzip(&headers)
+        };
+        assert!(accepts("gzip") && accepts("br, GZIP;q=0.5") && accepts("*"));
+        assert!(!accepts("br") && !accepts("gzip;q=0") && !accepts("gzip; q=0.0, br") && !accepts("identity"));
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,159 @@
+//! What can go wrong, said once: wording, status and stable code live together.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// The kinds of failure an operation can answer. Each is a 4xx or a 5xx: a failure with a success status can't be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The request is not one the contract allows.
+    Invalid,
+    /// The caller may not do this. The answer is the same whether the record exists or not.
+    Forbidden,
+    /// The path exists, with another method.
+    MethodNotAllowed,
+    /// What is stored forbids this change (an activity record is append-only).
+    Conflict,
+    /// The answer does not fit what AWS lets a function answer.
+    AnswerTooLarge,
+    /// The body is not JSON by its content type.
+    UnsupportedMediaType,
+    /// The store is down, slow or throttling. A retry may succeed.
+    Unavailable,
+    /// A defect or a misconfiguration of this backend.
+    Internal,
+}
+
+impl Kind {
+    /// The HTTP status, which the answer repeats as `statusCode`.
+    #[must_use]
+    pub fn status(self) -> http::StatusCode {
+        match self {
+            Self::Invalid => http::StatusCode::BAD_REQUEST,
+            Self::Forbidden => http::StatusCode::FORBIDDEN,
+            Self::MethodNotAllowed => http::StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict => http::StatusCode::CONFLICT,
+            Self::AnswerTooLarge => http::StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unavailable => http::StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => http::StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The stable `errorCode`. Where Velt's own SDKs have a code for the case, it is theirs.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Invalid => "INVALID_INPUT",
+            Self::Forbidden => "FORBIDDEN",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::Conflict => "CONFLICT",
+            Self::AnswerTooLarge => "RESPONSE_TOO_LARGE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::Unavailable => "SERVICE_UNAVAILABLE",
+            Self::Internal => "INTERNAL_ERROR",
+        }
+    }
+}
+
+/// A failure: a [`Kind`], a message for the caller, and the cause for the log.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// `field` (a path as `metadata.organizationId`) is not what the contract allows, and `why`.
+    pub fn invalid(field: impl fmt::Display, why: impl fmt::Display) -> Self {
+        Self::new(Kind::Invalid, format!("{field}: {why}"))
+    }
+
+    /// The request names no organization, and the caller's credentials imply none.
+    pub fn no_organization(field: &str) -> Self {
+        Self::invalid(field, "is required: every record belongs to one organization")
+    }
+
+    /// The caller may not do this.
+    #[must_use]
+    pub fn forbidden() -> Self {
+        Self::new(Kind::Forbidden, "these credentials do not allow this request")
+    }
+
+    /// The path is right and the method is not.
+    pub fn method_not_allowed(method: &http::Method) -> Self {
+        Self::new(Kind::MethodNotAllowed, format!("method {method} is not allowed: every operation is a POST"))
+    }
+
+    /// The body is not declared as JSON.
+    pub fn unsupported_media_type(found: Option<&str>) -> Self {
+        let found = found.unwrap_or("none");
+        Self::new(Kind::UnsupportedMediaType, format!("Content-Type: must be application/json, is {found}"))
+    }
+
+    /// What is stored under `field` is append-only and differs.
+    pub fn conflict(field: impl fmt::Display) -> Self {
+        Self::new(Kind::Conflict, format!("{field}: is stored with another value, and this record is append-only"))
+    }
+
+    /// The answer has `bytes` bytes, which is more than `limit`.
+    #[must_use]
+    pub fn answer_too_large(bytes: usize, limit: usize, gzip: bool) -> Self {
+        let advice = if gzip { "" } else { " or send Accept-Encoding: gzip" };
+        Self::new(
+            Kind::AnswerTooLarge,
+            format!(
+                "the answer has {bytes} bytes, more than the {limit} a function can return: \
+                 ask for fewer ids or fewer documentIds at a time{advice}"
+            ),
+        )
+    }
+
+    /// The store did not do its work in time; trying again may succeed.
+    #[must_use]
+    pub fn unavailable() -> Self {
+        Self::new(Kind::Unavailable, "the store did not answer in time: try again")
+    }
+
+    /// A defect or misconfiguration on our side.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(Kind::Internal, "the request could not be served because of a fault on our side")
+    }
+
+    /// The same failure, with its cause for the log.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What the caller is told. It may quote the request, so it is never logged.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.code(), self.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

@@ -1,0 +1,29 @@
+//! The whole of a function's `main`: log, clients once, run.
+
+use lambda_http::{Error, service_fn};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::operation::Operation;
+use crate::records::Table;
+use crate::{dynamo, edge};
+
+/// Runs the operation `O` as a Lambda function until the environment ends.
+///
+/// # Errors
+/// The environment lacks a variable, or the Lambda runtime ended.
+pub async fn run<O: Operation>() -> Result<(), Error> {
+    log_to_stdout();
+    let table = Table::new(dynamo::client_from_env()?, dynamo::variable("TABLE_NAME")?);
+    // The first call would otherwise pay for the connection; init is not billed by the call and has a full core.
+    table.connect().await;
+    let store = &O::Store::from(table);
+    lambda_http::run(service_fn(|request| async move { Ok::<_, Error>(edge::handle::<O>(store, request).await) })).await
+}
+
+/// JSON lines on standard output, from INFO up whatever the environment says: below it, libraries log payloads.
+fn log_to_stdout() {
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false).with_current_span(false);
+    tracing_subscriber::registry().with(LevelFilter::INFO).with(lines).init();
+}

@@ -1,0 +1,20 @@
+//! What every function of the bundle shares.
+//!
+//! An operation ([`operation::Operation`]) is an async function from a typed request to a typed answer. It knows
+//! neither HTTP nor Lambda: [`edge`] turns an HTTP request into the operation's request and its answer into a
+//! response, and [`lambda::run`] is the whole of a function's `main`. Who may touch what is decided in [`scope`], which
+//! is the only way to name a record; [`records`] keeps records in DynamoDB.
+
+pub mod contract;
+pub mod dynamo;
+pub mod edge;
+pub mod envelope;
+pub mod error;
+pub mod json;
+pub mod lambda;
+pub mod operation;
+pub mod payload;
+pub mod records;
+pub mod scope;
+
+pub use error::Error;

@@ -1,0 +1,91 @@
+//! What the payload of a save says of whose its records are and where they stand.
+
+use std::collections::BTreeMap;
+
+use crate::Error;
+use crate::contract::{Id, Metadata};
+use crate::json::Fields;
+use crate::records::change::Move;
+use crate::scope::{Caller, Scope};
+
+/// The records of a save, by their ids, as they came.
+pub type Records = BTreeMap<Id, Fields>;
+
+/// A record of a save, with what its own metadata says.
+#[derive(Debug)]
+pub struct Payload {
+    /// The id it is saved under.
+    pub id: Id,
+    /// Its top-level fields, `metadata` among them.
+    pub fields: Fields,
+    /// The document it stands in.
+    pub document: Move,
+    /// The folder it stands in.
+    pub folder: Move,
+}
+
+/// Takes a save's records apart and opens the scope they belong to.
+///
+/// The request's `metadata` names the organization, or the records' own does; where both do, they must agree. A record's
+/// own metadata says where it stands, and the request's fills in what it leaves out. `field` is the name of the records in
+/// the request, and `id_field` the name that a record repeats its id by.
+///
+/// # Errors
+/// [`Error::invalid`] naming the field: no records, no organization, two of them, metadata of the wrong type, a record
+/// whose own id is another.
+pub fn open(
+    caller: &Caller,
+    metadata: &Metadata,
+    records: Records,
+    field: &str,
+    id_field: &str,
+) -> Result<(Scope, Vec<Payload>), Error> {
+    if records.is_empty() {
+        return Err(Error::invalid(field, "is empty: at least one record is required"));
+    }
+    let mut organization = metadata.organization_id.clone();
+    let mut payloads = Vec::with_capacity(records.len());
+    for (id, fields) in records {
+        let own = own_metadata(&fields, &format!("{field}.{id}"))?;
+        check_own_id(&fields, &id, &format!("{field}.{id}.{id_field}"), id_field)?;
+        if let Some(own) = own.as_ref().and_then(|own| own.organization_id.as_ref()) {
+            let expected = organization.get_or_insert_with(|| own.clone());
+            if expected != own {
+                return Err(Error::invalid(
+                    format!("{field}.{id}.metadata.organizationId"),
+                    "is not the organization of the rest of the request",
+                ));
+            }
+        }
+        let (document, folder) = match own {
+            Some(own) => (
+                Move::Set(own.document_id.or_else(|| metadata.document_id.clone())),
+                Move::Set(own.folder_id.or_else(|| metadata.folder_id.clone())),
+            ),
+            None => (stands_in(metadata.document_id.as_ref()), stands_in(metadata.folder_id.as_ref())),
+        };
+        payloads.push(Payload { id, fields, document, folder });
+    }
+    let scope = caller.organization(organization.as_ref(), "metadata.organizationId")?;
+    Ok((scope, payloads))
+}
+
+fn own_metadata(fields: &Fields, path: &str) -> Result<Option<Metadata>, Error> {
+    match fields.get("metadata").filter(|metadata| !metadata.is_null()) {
+        Some(metadata) => metadata.read(&format!("{path}.metadata")).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn check_own_id(fields: &Fields, id: &Id, path: &str, id_field: &str) -> Result<(), Error> {
+    match fields.get(id_field).filter(|own| !own.is_null()) {
+        Some(own) if own.read::<Id>(path)? != *id => {
+            Err(Error::invalid(path, "is not the id that the record is under"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn stands_in(id: Option<&Id>) -> Move {
+    id.map_or(Move::Keep, |id| Move::Set(Some(id.clone())))
+}

@@ -1,0 +1,93 @@
+//! What a save may do to what is stored. The same rules are applied by DynamoDB in one `UpdateItem` where it can, and
+//! here, to a record that was read, where it can't.
+
+use std::collections::BTreeMap;
+
+use super::{Place, Slot};
+use crate::Error;
+use crate::contract::Id;
+use crate::json::Json;
+
+/// When a change applies to what its slot holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// Whatever is there.
+    Set,
+    /// Only where nothing is, and nothing was deleted.
+    Missing,
+    /// Whatever is there, but not where something was deleted.
+    UnlessDeleted,
+    /// As [`Rule::UnlessDeleted`]; what is stored becomes what this makes of the stored and the new value.
+    Combine(fn(&Json, &Json) -> Json),
+}
+
+/// A new value of one slot; none deletes it and leaves a marker.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// What it changes.
+    pub slot: Slot,
+    /// The new value.
+    pub value: Option<Json>,
+    /// When it applies.
+    pub rule: Rule,
+}
+
+/// What a save does to one part of a record's [`Place`].
+#[derive(Clone, Debug)]
+pub enum Move {
+    /// It stays as it is.
+    Keep,
+    /// It becomes this where none is known.
+    Fill(Id),
+    /// It becomes this.
+    Set(Option<Id>),
+}
+
+impl Move {
+    fn apply(&self, known: &mut Option<Id>) {
+        match self {
+            Self::Fill(id) if known.is_none() => *known = Some(id.clone()),
+            Self::Set(id) => known.clone_from(id),
+            Self::Keep | Self::Fill(_) => {}
+        }
+    }
+}
+
+/// A save of one record.
+#[derive(Clone, Debug)]
+pub struct Save {
+    /// The record's id.
+    pub id: Id,
+    /// What becomes of the document it stands in.
+    pub document: Move,
+    /// What becomes of the folder it stands in.
+    pub folder: Move,
+    /// What becomes of its slots. No slot twice.
+    pub changes: Vec<Change>,
+    /// Whether it makes a deleted record anew. One that does not, changes nothing of a deleted record.
+    pub revives: bool,
+}
+
+/// What a record holds, as merging sees it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Content {
+    pub(super) place: Place,
+    pub(super) slots: BTreeMap<Slot, Option<Json>>,
+}
+
+/// Applies `save` to what is stored. The answer equals `stored` where there is nothing to do.
+pub(super) fn merge(stored: &Content, save: &Save) -> Result<Content, Error> {
+    let mut next = stored.clone();
+    save.document.apply(&mut next.place.document);
+    save.folder.apply(&mut next.place.folder);
+    for change in &save.changes {
+        let old = stored.slots.get(&change.slot);
+        let new = match (change.rule, old) {
+            (Rule::Missing, Some(_)) | (Rule::UnlessDeleted | Rule::Combine(_), Some(None)) => continue,
+            (Rule::Combine(combine), Some(Some(old))) => change.value.as_ref().map(|new| combine(old, new)),
+            _ => change.value.clone(),
+        };
+        next.slots.insert(change.slot.clone(), new);
+    }
+    Ok(next)
+}

@@ -1,0 +1,188 @@
+//! How a record is written as items.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::change::Content;
+use super::key::{self, RecordKey};
+use super::table::{BY_DOCUMENT, BY_FOLDER, BY_ORGANIZATION, EXPIRY, PARTITION, SORT};
+use super::{Feature, Place, Slot};
+use crate::Error;
+use crate::contract::Id;
+use crate::json::Json;
+use crate::scope::Scope;
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The record's id as it came: keys hold it escaped or digested.
+pub(super) const ID: &str = "id";
+/// The document's id as it came.
+pub(super) const DOCUMENT: &str = "documentId";
+/// The folder's id as it came.
+pub(super) const FOLDER: &str = "folderId";
+/// A random text, new with each write: what a read-and-write finds changed when somebody wrote between.
+pub(super) const REVISION: &str = "revision";
+/// Only on a wide record: the generation of its values.
+pub(super) const GENERATION: &str = "generation";
+/// Only on the marker of a deleted record: when it was deleted, in seconds since 1970.
+pub(super) const DELETED: &str = "deleted";
+/// Of a wide record's value: the name of the attribute it would be on a packed record.
+pub(super) const NAME: &str = "name";
+/// Of a wide record's value, or of a piece: the text.
+pub(super) const VALUE: &str = "value";
+/// Of a wide record's value that is in pieces: their version.
+pub(super) const VERSION: &str = "version";
+/// Of a wide record's value that is in pieces: how many.
+pub(super) const PIECES: &str = "pieces";
+
+const FIELD_PREFIX: &str = "f#";
+const COMMENT_PREFIX: &str = "c#";
+
+/// The name of the attribute that holds `slot`.
+pub(super) fn attribute(slot: &Slot) -> String {
+    match slot {
+        Slot::Field(name) => format!("{FIELD_PREFIX}{name}"),
+        Slot::Comment(id) => format!("{COMMENT_PREFIX}{id}"),
+    }
+}
+
+/// The slot that the attribute `name` holds, if it holds one.
+pub(super) fn slot(name: &str) -> Option<Slot> {
+    match name.split_at_checked(FIELD_PREFIX.len())? {
+        (FIELD_PREFIX, name) => Some(Slot::Field(name.to_owned())),
+        (COMMENT_PREFIX, id) => Some(Slot::Comment(id.to_owned())),
+        _ => None,
+    }
+}
+
+/// A slot's value as an attribute: its text, or NULL for what was deleted.
+pub(super) fn encode(value: Option<&Json>) -> AttributeValue {
+    value.map_or(AttributeValue::Null(true), |json| text(json.text()))
+}
+
+pub(super) fn decode(value: &AttributeValue) -> Result<Option<Json>, Error> {
+    match value {
+        AttributeValue::Null(_) => Ok(None),
+        AttributeValue::S(text) => json(text.clone()).map(Some),
+        _ => Err(unreadable("a value is neither text nor NULL")),
+    }
+}
+
+pub(super) fn json(text: String) -> Result<Json, Error> {
+    Json::from_text(text).map_err(|_| unreadable("a value is not JSON"))
+}
+
+pub(super) fn text(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+/// The failure of an item that this code did not write, or not whole.
+pub(super) fn unreadable(why: &'static str) -> Error {
+    Error::internal().caused_by(why)
+}
+
+/// How a record stands in the table.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Shape {
+    /// Not at all.
+    Absent,
+    /// As one item.
+    Packed,
+    /// With its values in items of their own.
+    Wide(String),
+    /// Deleted, with a marker; with a generation where its values were not yet swept away.
+    Deleted(Option<String>),
+}
+
+/// A record's first item, read.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) id: Id,
+    pub(super) partition: String,
+    pub(super) shape: Shape,
+    pub(super) revision: String,
+    pub(super) content: Content,
+}
+
+impl Head {
+    pub(super) fn read(mut item: Item) -> Result<Self, Error> {
+        let partition = take_text(&mut item, PARTITION).ok_or(unreadable("an item without a key"))?;
+        let id = take_id(&mut item, ID)?.ok_or(unreadable("an item without an id"))?;
+        let revision = take_text(&mut item, REVISION).ok_or(unreadable("an item without a revision"))?;
+        let generation = take_text(&mut item, GENERATION);
+        let shape = match (item.remove(DELETED), generation) {
+            (Some(_), generation) => Shape::Deleted(generation),
+            (None, Some(generation)) => Shape::Wide(generation),
+            (None, None) => Shape::Packed,
+        };
+        let place = Place { document: take_id(&mut item, DOCUMENT)?, folder: take_id(&mut item, FOLDER)? };
+        let mut content = Content { place, ..Content::default() };
+        for (name, value) in &item {
+            if let Some(slot) = slot(name) {
+                content.slots.insert(slot, decode(value)?);
+            }
+        }
+        Ok(Self { id, partition, shape, revision, content })
+    }
+}
+
+pub(super) fn take_text(item: &mut Item, name: &str) -> Option<String> {
+    match item.remove(name)? {
+        AttributeValue::S(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn take_id(item: &mut Item, name: &str) -> Result<Option<Id>, Error> {
+    take_text(item, name).map(|text| Id::try_from(text).map_err(|_| unreadable("an empty id"))).transpose()
+}
+
+/// The attributes that a record's first item always has.
+pub(super) fn identity(key: &RecordKey, id: &Id) -> Vec<(&'static str, AttributeValue)> {
+    vec![
+        (ID, text(id.as_str())),
+        (BY_ORGANIZATION.partition, text(&key.organization_shard)),
+        (REVISION, text(uuid::Uuid::new_v4().simple().to_string())),
+    ]
+}
+
+/// The attributes of a document: its id, and what the index finds it by.
+pub(super) fn of_document(feature: &Feature, scope: &Scope, document: &Id) -> [(&'static str, AttributeValue); 2] {
+    [(DOCUMENT, text(document.as_str())), (BY_DOCUMENT.partition, text(key::document(feature, scope, document)))]
+}
+
+/// The attributes of a folder: its id, and what the index finds it by.
+pub(super) fn of_folder(feature: &Feature, scope: &Scope, folder: &Id) -> [(&'static str, AttributeValue); 2] {
+    [(FOLDER, text(folder.as_str())), (BY_FOLDER.partition, text(key::folder(feature, scope, folder)))]
+}
+
+/// A record's first item without its values.
+pub(super) fn bare(feature: &Feature, scope: &Scope, key: &RecordKey, id: &Id, place: &Place) -> Item {
+    let mut item: Vec<(&'static str, AttributeValue)> = identity(key, id);
+    item.push((PARTITION, text(&key.partition)));
+    item.push((SORT, text(key::RECORD)));
+    item.extend(place.document.iter().flat_map(|document| of_document(feature, scope, document)));
+    item.extend(place.folder.iter().flat_map(|folder| of_folder(feature, scope, folder)));
+    item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The marker of a deleted record: keys and times, nothing of the content.
+pub(super) fn marker(key: &RecordKey, id: &Id, deleted: u64, expires: u64) -> Item {
+    [
+        (PARTITION, text(&key.partition)),
+        (SORT, text(key::RECORD)),
+        (ID, text(id.as_str())),
+        (REVISION, text(uuid::Uuid::new_v4().simple().to_string())),
+        (DELETED, AttributeValue::N(deleted.to_string())),
+        (EXPIRY, AttributeValue::N(expires.to_string())),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// How many bytes the values take in an item: names and texts, as DynamoDB counts them.
+pub(super) fn bytes<'a>(slots: impl Iterator<Item = (&'a Slot, &'a Option<Json>)>) -> usize {
+    slots.map(|(slot, value)| attribute(slot).len() + value.as_ref().map_or(1, |json| json.text().len())).sum()
+}

@@ -1,0 +1,126 @@
+//! How ids become keys. Ids are opaque text: whatever one holds, it can't name another record or another tenant.
+
+use sha2::{Digest as _, Sha256};
+
+use super::table::ORGANIZATION_SHARDS;
+use super::{Feature, Slot};
+use crate::contract::Id;
+use crate::scope::Scope;
+
+/// The sort key of a record's first, and mostly only, item.
+pub(super) const RECORD: &str = "record";
+
+/// Longest part of a key that is written out, in bytes. DynamoDB ends a partition key at 2,048 and a sort key at 1,024.
+const LONGEST_PART: usize = 400;
+
+/// The key of a record, which only a [`Scope`] can make.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct RecordKey {
+    /// The partition key's value.
+    pub(super) partition: String,
+    /// The partition of [`super::table::BY_ORGANIZATION`].
+    pub(super) organization_shard: String,
+}
+
+impl RecordKey {
+    pub(super) fn new(feature: &Feature, scope: &Scope, id: &Id) -> Self {
+        let shard = Sha256::digest(id.as_str())[0] % ORGANIZATION_SHARDS;
+        Self {
+            partition: joined(feature, scope, id.as_str()),
+            organization_shard: organization_shard(feature, scope, shard),
+        }
+    }
+}
+
+/// The partition of [`super::table::BY_DOCUMENT`].
+pub(super) fn document(feature: &Feature, scope: &Scope, document: &Id) -> String {
+    joined(feature, scope, document.as_str())
+}
+
+/// The partition of [`super::table::BY_FOLDER`].
+pub(super) fn folder(feature: &Feature, scope: &Scope, folder: &Id) -> String {
+    joined(feature, scope, folder.as_str())
+}
+
+/// A partition of [`super::table::BY_ORGANIZATION`].
+pub(super) fn organization_shard(feature: &Feature, scope: &Scope, shard: u8) -> String {
+    joined(feature, scope, &shard.to_string())
+}
+
+/// The sort key of one value of a wide record; `generation` tells which writing of the record it belongs to.
+pub(super) fn value(generation: &str, slot: &Slot) -> String {
+    let (kind, name) = match slot {
+        Slot::Field(name) => ("field", name),
+        Slot::Comment(id) => ("comment", id),
+    };
+    format!("{}{kind}#{}", values_of(generation), part(name))
+}
+
+/// What the sort keys of a generation's values begin with.
+pub(super) fn values_of(generation: &str) -> String {
+    format!("value#{generation}#")
+}
+
+/// The sort key of a piece of a value that is larger than an item; `version` tells one writing of it from the next.
+pub(super) fn piece(generation: &str, slot: &Slot, version: &str, index: usize) -> String {
+    format!("{}#{version}#{index:04}", value(generation, slot))
+}
+
+fn joined(feature: &Feature, scope: &Scope, last: &str) -> String {
+    format!("{}#{}#{}", feature.name, part(scope.organization().as_str()), part(last))
+}
+
+/// One part of a key: `#` and `%` escaped, and a digest instead of what is too long.
+///
+/// No two texts give the same part: `%s` is no escape, so a digest is never another text's escaped form.
+fn part(text: &str) -> String {
+    let escaped = text.replace('%', "%25").replace('#', "%23");
+    if escaped.len() <= LONGEST_PART {
+        return escaped;
+    }
+    use std::fmt::Write as _;
+    Sha256::digest(text).iter().fold("%sha256:".to_owned(), |mut hex, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scope::Caller;
+
+    const FEATURE: Feature = Feature { name: "comments", remembers_deletions: true };
+
+    fn id(text: &str) -> Id {
+        serde_json::from_value(serde_json::Value::String(text.to_owned())).unwrap()
+    }
+
+    fn key_of(organization: &str, record: &str) -> RecordKey {
+        let scope = Caller::open().organization(Some(&id(organization)), "organizationId").unwrap();
+        RecordKey::new(&FEATURE, &scope, &id(record))
+    }
+
+    proptest! {
+        #[test]
+        fn two_records_never_share_a_key(a in "[a#%/235]{1,4}", b in "[a#%/235]{1,4}", c in "[a#%/235]{1,4}", d in "[a#%/235]{1,4}") {
+            prop_assert_eq!((&a, &b) == (&c, &d), key_of(&a, &b).partition == key_of(&c, &d).partition);
+        }
+
+        #[test]
+        fn any_id_gives_a_key_within_the_limits(organization in ".{1,900}", record in ".{1,900}") {
+            let key = key_of(&organization, &record);
+            prop_assert!(key.partition.len() <= 1024 && key.organization_shard.len() <= 2048);
+        }
+    }
+
+    #[test]
+    fn a_long_id_is_told_apart_from_its_neighbour_and_from_its_digest() {
+        let (a, b) = (part(&"a".repeat(401)), part(&format!("{}b", "a".repeat(400))));
+        assert_ne!(a, b);
+        assert_ne!(part(&a), a);
+    }
+}
