@@ -9,7 +9,7 @@ use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Context, LambdaEvent, Service as _, service_fn};
 use shared::edge;
 use shared::operation::Operation;
-use shared::records::Table;
+use shared::setup::{Setup, SetupError, Store as _};
 
 /// A function's time, as `template.yaml` sets it.
 const TIMEOUT: Duration = Duration::from_secs(29);
@@ -30,8 +30,8 @@ impl std::fmt::Debug for Function {
 }
 
 impl Function {
-    fn of<O: Operation>(table: &Table) -> Self {
-        let store = Arc::new(O::Store::from(table.clone()));
+    fn of<O: Operation>(setup: &Setup) -> Result<Self, SetupError> {
+        let store = Arc::new(O::Store::open(setup)?);
         let invoke = move |event: String, request_id: String| {
             let store = Arc::clone(&store);
             let invocation = async move {
@@ -45,7 +45,7 @@ impl Function {
             };
             Box::pin(invocation) as BoxFuture<'static, _>
         };
-        Self { name: O::NAME, path: O::PATH, invoke: Box::new(invoke) }
+        Ok(Self { name: O::NAME, path: O::PATH, invoke: Box::new(invoke) })
     }
 
     /// Invokes the function with an event's JSON; its answer is the response's JSON.
@@ -57,14 +57,31 @@ impl Function {
     }
 }
 
-/// Every function of the bundle, over one table. `template.yaml`, the binaries and the events are held against this list.
-#[must_use]
-pub fn functions(table: &Table) -> Vec<Function> {
-    vec![
-        Function::of::<comments::Get>(table),
-        Function::of::<comments::Save>(table),
-        Function::of::<comments::Delete>(table),
-    ]
+/// Every function of the bundle. `template.yaml`, the binaries and the events are held against this list.
+///
+/// # Errors
+/// A setting is not valid.
+pub fn functions(setup: &Setup) -> Result<Vec<Function>, SetupError> {
+    Ok(vec![
+        Function::of::<comments::Get>(setup)?,
+        Function::of::<comments::Save>(setup)?,
+        Function::of::<comments::Delete>(setup)?,
+        Function::of::<reactions::Get>(setup)?,
+        Function::of::<reactions::Save>(setup)?,
+        Function::of::<reactions::Delete>(setup)?,
+        Function::of::<recordings::Get>(setup)?,
+        Function::of::<recordings::Save>(setup)?,
+        Function::of::<recordings::Delete>(setup)?,
+        Function::of::<activity::Get>(setup)?,
+        Function::of::<activity::Save>(setup)?,
+        Function::of::<notifications::Get>(setup)?,
+        Function::of::<notifications::Save>(setup)?,
+        Function::of::<notifications::Delete>(setup)?,
+        Function::of::<users::Get>(setup)?,
+        Function::of::<users::Save>(setup)?,
+        Function::of::<users::Delete>(setup)?,
+        Function::of::<users::Resolve>(setup)?,
+    ])
 }
 
 fn context(request_id: String) -> Context {

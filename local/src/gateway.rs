@@ -20,7 +20,7 @@ use crate::{Environment, Function};
 const REQUEST_BYTES: usize = 10 * 1024 * 1024;
 
 /// How long a browser may remember a preflight's answer, as `template.yaml` sets it.
-const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
+const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
 
 /// The request headers that a page of another origin may send, as `template.yaml` sets them.
 const ALLOWED_HEADERS: [HeaderName; 2] = [header::AUTHORIZATION, header::CONTENT_TYPE];

@@ -60,9 +60,14 @@ async fn run(serve: Serve) -> Result<(), Box<dyn Error>> {
     let lines = tracing_subscriber::fmt::layer().with_target(false).with_writer(io::stderr);
     tracing_subscriber::registry().with(LevelFilter::INFO).with(lines).init();
     let data_directory = (!serve.in_memory).then_some(serve.data_dir);
-    let server =
-        Server::start(Options { port: serve.port, data_directory: data_directory.clone(), origins: serve.origins })
-            .await?;
+    let server = Server::start(Options {
+        port: serve.port,
+        data_directory: data_directory.clone(),
+        origins: serve.origins,
+        // As a function would read them, so that what a deployment sets can be tried here.
+        settings: std::env::vars().collect(),
+    })
+    .await?;
     let url = server.url();
     let data = data_directory.map_or_else(|| "in memory".to_owned(), |directory| directory.display().to_string());
     writeln!(

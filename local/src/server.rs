@@ -1,10 +1,12 @@
 //! Starting and stopping the development server.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use http::HeaderValue;
+use shared::setup::SetupError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -21,6 +23,8 @@ pub struct Options {
     pub data_directory: Option<PathBuf>,
     /// The origins whose pages may call; any of this machine when none.
     pub origins: Vec<HeaderValue>,
+    /// Settings of the functions, by the names of their environment variables.
+    pub settings: HashMap<String, String>,
 }
 
 /// The server did not start.
@@ -45,6 +49,9 @@ pub enum StartError {
     /// The embedded store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A setting of a function.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
 }
 
 /// A running server.
@@ -77,8 +84,9 @@ impl Server {
             Err(_) => listen(0).await?,
         };
         let (stop, stopped) = watch::channel(false);
-        let store = Store::start(options.data_directory.as_deref(), store_listener, stopped.clone()).await?;
-        let router = gateway::router(functions(&store.table), store.environment.clone(), options.origins);
+        let store =
+            Store::start(options.data_directory.as_deref(), store_listener, options.settings, stopped.clone()).await?;
+        let router = gateway::router(functions(&store.setup)?, store.environment.clone(), options.origins);
         let mut stopping = stopped;
         let serving = tokio::spawn(async move {
             let stopped = async move {

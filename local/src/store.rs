@@ -1,5 +1,6 @@
 //! The embedded store, and the environment that points other programs at it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
@@ -7,6 +8,7 @@ use aws_sdk_dynamodb::config::Credentials;
 use dynoxide::Database;
 use serde::{Deserialize, Serialize};
 use shared::records::{Table, table};
+use shared::setup::Setup;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -67,7 +69,7 @@ pub enum StoreError {
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) environment: Environment,
-    pub(crate) table: Table,
+    pub(crate) setup: Setup,
     pub(crate) task: JoinHandle<()>,
 }
 
@@ -76,6 +78,7 @@ impl Store {
     pub(crate) async fn start(
         directory: Option<&Path>,
         listener: TcpListener,
+        settings: HashMap<String, String>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<Self, StoreError> {
         let database = match directory {
@@ -102,6 +105,6 @@ impl Store {
         let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local");
         let client = shared::dynamo::client(REGION.to_owned(), credentials, Some(environment.dynamodb.clone()));
         table::create(&client, TABLE_NAME).await.map_err(|error| StoreError::Table(error))?;
-        Ok(Self { environment, table: Table::new(client, TABLE_NAME.to_owned()), task })
+        Ok(Self { environment, setup: Setup::new(Table::new(client, TABLE_NAME.to_owned()), settings), task })
     }
 }

@@ -27,8 +27,10 @@ const COMPRESS_FROM_BYTES: usize = 100 * 1024;
 /// How long a caller should wait before trying again after a 503, in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
 
+/// `ResolverResponse` of a success.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the name is Velt's")]
 struct Success<'a, T> {
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a T>,

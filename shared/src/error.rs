@@ -75,6 +75,7 @@ impl Error {
     }
 
     /// The request names no organization, and the caller's credentials imply none.
+    #[must_use]
     pub fn no_organization(field: &str) -> Self {
         Self::invalid(field, "is required: every record belongs to one organization")
     }
@@ -86,11 +87,13 @@ impl Error {
     }
 
     /// The path is right and the method is not.
+    #[must_use]
     pub fn method_not_allowed(method: &http::Method) -> Self {
         Self::new(Kind::MethodNotAllowed, format!("method {method} is not allowed: every operation is a POST"))
     }
 
     /// The body is not declared as JSON.
+    #[must_use]
     pub fn unsupported_media_type(found: Option<&str>) -> Self {
         let found = found.unwrap_or("none");
         Self::new(Kind::UnsupportedMediaType, format!("Content-Type: must be application/json, is {found}"))

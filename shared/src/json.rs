@@ -50,12 +50,48 @@ impl Json {
         self.text() == "null"
     }
 
+    /// Whether both are the same value: the order of an object's fields, white space and how text is escaped don't count.
+    /// Numbers are compared as they are written, which tells apart what floats can't.
+    ///
+    /// Below [`COMPARED_DEPTH`] levels only the text is compared.
+    #[must_use]
+    pub fn means_the_same_as(&self, other: &Self) -> bool {
+        same(self, other, COMPARED_DEPTH)
+    }
+
     /// Reads the value as `T`; `path` is where it stands in the request, for the message.
     ///
     /// # Errors
     /// [`Error::invalid`] naming the field below `path` that is not as `T` wants it.
     pub fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         read_at(path, self.text())
+    }
+}
+
+/// How many levels of nesting [`Json::means_the_same_as`] looks into: each takes stack.
+pub const COMPARED_DEPTH: usize = 100;
+
+fn same(a: &Json, b: &Json, depth: usize) -> bool {
+    if a == b || depth == 0 {
+        return a == b;
+    }
+    let kind = |json: &Json| json.text().as_bytes().first().copied();
+    match (kind(a), kind(b)) {
+        (Some(b'{'), Some(b'{')) => match (a.read::<Fields>(""), b.read::<Fields>("")) {
+            (Ok(a), Ok(b)) => {
+                a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| same(a, b, depth - 1)))
+            }
+            _ => false,
+        },
+        (Some(b'['), Some(b'[')) => match (a.read::<Vec<Json>>(""), b.read::<Vec<Json>>("")) {
+            (Ok(a), Ok(b)) => a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| same(a, b, depth - 1)),
+            _ => false,
+        },
+        (Some(b'"'), Some(b'"')) => match (a.read::<String>(""), b.read::<String>("")) {
+            (Ok(a), Ok(b)) => a == b,
+            _ => false,
+        },
+        _ => false,
     }
 }
 
@@ -237,6 +273,17 @@ mod tests {
             assert!(read_body::<Fields>(body.as_bytes()).is_err(), "{body}");
         }
         assert!(read_body::<Fields>(b"{\"a\":\"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn the_same_value_may_be_written_differently() {
+        let json = |text: &str| Json::from_text(text.to_owned()).unwrap();
+        let value = json(r#"{"a":[1,{"b":"\u00e9"}],"c":null}"#);
+        assert!(value.means_the_same_as(&json(r#"{ "c": null, "a": [1, {"b": "é"}] }"#)));
+        for other in [r#"{"a":[1,{"b":"e"}],"c":null}"#, r#"{"a":[1,{"b":"é"}]}"#, r#"{"a":[1.5],"c":null}"#, "null"] {
+            assert!(!value.means_the_same_as(&json(other)), "{other}");
+        }
+        assert!(!json("18446744073709551617").means_the_same_as(&json("18446744073709551618")));
     }
 
     #[test]

@@ -5,9 +5,9 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::edge;
 use crate::operation::Operation;
-use crate::records::Table;
-use crate::{dynamo, edge};
+use crate::setup::{Setup, Store as _};
 
 /// Runs the operation `O` as a Lambda function until the environment ends.
 ///
@@ -15,10 +15,10 @@ use crate::{dynamo, edge};
 /// The environment lacks a variable, or the Lambda runtime ended.
 pub async fn run<O: Operation>() -> Result<(), Error> {
     log_to_stdout();
-    let table = Table::new(dynamo::client_from_env()?, dynamo::variable("TABLE_NAME")?);
+    let setup = Setup::from_env()?;
     // The first call would otherwise pay for the connection; init is not billed by the call and has a full core.
-    table.connect().await;
-    let store = &O::Store::from(table);
+    setup.table.connect().await;
+    let store = &O::Store::open(&setup)?;
     lambda_http::run(service_fn(|request| async move { Ok::<_, Error>(edge::handle::<O>(store, request).await) })).await
 }
 

@@ -6,6 +6,7 @@
 //! is the only way to name a record; [`records`] keeps records in DynamoDB.
 
 pub mod contract;
+pub mod digest;
 pub mod dynamo;
 pub mod edge;
 pub mod envelope;
@@ -14,7 +15,9 @@ pub mod json;
 pub mod lambda;
 pub mod operation;
 pub mod payload;
+pub mod provider;
 pub mod records;
 pub mod scope;
+pub mod setup;
 
 pub use error::Error;

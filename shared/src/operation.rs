@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Error;
-use crate::records::Table;
 use crate::scope::Caller;
+use crate::setup::Store;
 
 /// One operation of a provider: from a typed request to a typed answer, knowing neither HTTP nor Lambda.
 pub trait Operation: Send + Sync + 'static {
@@ -15,8 +15,8 @@ pub trait Operation: Send + Sync + 'static {
     const NAME: &'static str;
     /// The path it is served at, by `POST`.
     const PATH: &'static str;
-    /// What it asks of the table: [`crate::records::Reader`] can't even name a write.
-    type Store: From<Table> + Send + Sync + 'static;
+    /// What it works on: a [`crate::records::Reader`] can't even name a write.
+    type Store: Store;
     /// Velt's request type.
     type Request: DeserializeOwned + Send;
     /// The answer's `data`.

@@ -24,11 +24,23 @@ pub struct Payload {
     pub folder: Move,
 }
 
+/// How a save's request calls its parts.
+#[derive(Debug)]
+pub struct Names {
+    /// The map of the records.
+    pub records: &'static str,
+    /// The field by which a record repeats its id.
+    pub id: &'static str,
+    /// The organization, for the message where there is none.
+    pub organization: &'static str,
+    /// Whether a record's `metadata` is Velt's, and says where the record stands.
+    pub own_metadata: bool,
+}
+
 /// Takes a save's records apart and opens the scope they belong to.
 ///
 /// The request's `metadata` names the organization, or the records' own does; where both do, they must agree. A record's
-/// own metadata says where it stands, and the request's fills in what it leaves out. `field` is the name of the records in
-/// the request, and `id_field` the name that a record repeats its id by.
+/// own metadata says where it stands, and the request's fills in what it leaves out.
 ///
 /// # Errors
 /// [`Error::invalid`] naming the field: no records, no organization, two of them, metadata of the wrong type, a record
@@ -37,17 +49,17 @@ pub fn open(
     caller: &Caller,
     metadata: &Metadata,
     records: Records,
-    field: &str,
-    id_field: &str,
+    names: &Names,
 ) -> Result<(Scope, Vec<Payload>), Error> {
+    let field = names.records;
     if records.is_empty() {
         return Err(Error::invalid(field, "is empty: at least one record is required"));
     }
     let mut organization = metadata.organization_id.clone();
     let mut payloads = Vec::with_capacity(records.len());
     for (id, fields) in records {
-        let own = own_metadata(&fields, &format!("{field}.{id}"))?;
-        check_own_id(&fields, &id, &format!("{field}.{id}.{id_field}"), id_field)?;
+        let own = if names.own_metadata { own_metadata(&fields, &format!("{field}.{id}"))? } else { None };
+        check_own_id(&fields, &id, &format!("{field}.{id}.{}", names.id), names.id)?;
         if let Some(own) = own.as_ref().and_then(|own| own.organization_id.as_ref()) {
             let expected = organization.get_or_insert_with(|| own.clone());
             if expected != own {
@@ -66,7 +78,7 @@ pub fn open(
         };
         payloads.push(Payload { id, fields, document, folder });
     }
-    let scope = caller.organization(organization.as_ref(), "metadata.organizationId")?;
+    let scope = caller.organization(organization.as_ref(), names.organization)?;
     Ok((scope, payloads))
 }
 

@@ -22,20 +22,32 @@ impl Caller {
     /// The request names no organization.
     pub fn organization(&self, organization: Option<&Id>, field: &str) -> Result<Scope, Error> {
         let organization = organization.ok_or_else(|| Error::no_organization(field))?;
-        Ok(Scope { organization: organization.clone() })
+        Ok(Scope { organization: Some(organization.clone()) })
+    }
+
+    /// The scope of what belongs to no organization and is seen by all: users recorded without one.
+    #[must_use]
+    pub fn everybody(&self) -> Scope {
+        Scope { organization: None }
+    }
+
+    /// The organizations that this caller may see; none where it is all of them.
+    #[must_use]
+    pub fn organizations(&self) -> Option<Vec<Id>> {
+        None
     }
 }
 
-/// The records of one organization, opened to one caller.
-#[derive(Clone, Debug)]
+/// The records of one organization, or of none, opened to one caller.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scope {
-    organization: Id,
+    organization: Option<Id>,
 }
 
 impl Scope {
     /// The organization whose records these are.
     #[must_use]
-    pub fn organization(&self) -> &Id {
-        &self.organization
+    pub fn organization(&self) -> Option<&Id> {
+        self.organization.as_ref()
     }
 }

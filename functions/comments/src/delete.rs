@@ -2,6 +2,7 @@ use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Id, Metadata};
 use shared::operation::{Answer, Operation};
+use shared::provider;
 use shared::records::Writer;
 use shared::scope::Caller;
 
@@ -31,9 +32,6 @@ impl Operation for Delete {
     type Data = ();
 
     async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
-        let metadata = request.metadata.unwrap_or_default();
-        let scope = caller.organization(metadata.organization_id.as_ref(), "metadata.organizationId")?;
-        writer.delete(&COMMENTS, &scope, &request.comment_annotation_id).await?;
-        Ok(Answer::done(1))
+        provider::delete(writer, &COMMENTS, caller, request.metadata.as_ref(), &request.comment_annotation_id).await
     }
 }

@@ -10,7 +10,7 @@ use shared::scope::Caller;
 
 use crate::{COMMENTS, thread};
 
-/// `comments/get`: threads by ids, documents, folder or organization; what is given is ANDed.
+/// `comments/get`: threads by ids, documents, folder or organization; what is given is `ANDed`.
 #[derive(Debug)]
 pub struct Get;
 

@@ -13,4 +13,4 @@ pub use save::Save;
 use shared::records::Feature;
 
 /// Threads. A deleted one is remembered, so that a stale view of it can't bring its comments back.
-pub const COMMENTS: Feature = Feature { name: "comments", remembers_deletions: true };
+pub const COMMENTS: Feature = Feature { name: "comments", remembers_deletions: true, crosses_organizations: false };

@@ -2,12 +2,20 @@ use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Metadata, TextOrNumber};
 use shared::operation::{Answer, Operation};
-use shared::payload::{self, Payload, Records};
-use shared::records::change::{Change, Move, Rule, Save as SaveRecord};
-use shared::records::{Slot, Writer};
-use shared::scope::Caller;
+use shared::payload::{self, Names, Payload, Records};
+use shared::provider;
+use shared::records::Writer;
+use shared::records::change::{Change, Rule, Save as SaveRecord};
+use shared::scope::{Caller, Scope};
 
 use crate::{COMMENTS, thread};
+
+const NAMES: Names = Names {
+    records: "commentAnnotation",
+    id: "annotationId",
+    organization: "metadata.organizationId",
+    own_metadata: true,
+};
 
 /// `comments/save`: merges threads into what is stored.
 #[derive(Debug)]
@@ -36,10 +44,10 @@ impl Operation for Save {
     async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
         let subject = Subject::of(request.event.as_deref(), request.comment_id.as_ref());
         let metadata = request.metadata.unwrap_or_default();
-        let (scope, threads) =
-            payload::open(caller, &metadata, request.comment_annotation, "commentAnnotation", "annotationId")?;
-        let saves = threads.into_iter().map(|thread| subject.save(thread)).collect::<Result<Vec<_>, Error>>()?;
-        writer.save(&COMMENTS, &scope, &saves).await?;
+        let (scope, threads) = payload::open(caller, &metadata, request.comment_annotation, &NAMES)?;
+        let saves =
+            threads.into_iter().map(|thread| subject.save(scope.clone(), thread)).collect::<Result<Vec<_>, Error>>()?;
+        writer.save(&COMMENTS, &saves).await?;
         Ok(Answer::done(saves.len()))
     }
 }
@@ -67,15 +75,12 @@ impl<'a> Subject<'a> {
         }
     }
 
-    fn save(self, payload: Payload) -> Result<SaveRecord, Error> {
+    fn save(self, scope: Scope, payload: Payload) -> Result<SaveRecord, Error> {
         let Payload { id, mut fields, document, folder } = payload;
         let comments = thread::take_comments(&mut fields, &format!("commentAnnotation.{id}"))?;
         let about_a_comment = matches!(self, Self::Comment { .. });
         let rule = if about_a_comment { Rule::Missing } else { Rule::Set };
-        let mut changes: Vec<Change> = fields
-            .into_iter()
-            .map(|(name, value)| Change { slot: Slot::Field(name), value: Some(value), rule })
-            .collect();
+        let mut changes = provider::changes(fields, rule);
         let mut deleted = None;
         if let Self::Comment { id, deleted: true } = self {
             deleted = Some(Change { slot: thread::comment_slot(id), value: None, rule: Rule::Set });
@@ -92,19 +97,12 @@ impl<'a> Subject<'a> {
         }
         changes.extend(deleted);
         let (document, folder) = if about_a_comment {
-            (only_where_unknown(document), only_where_unknown(folder))
+            (provider::only_where_unknown(document), provider::only_where_unknown(folder))
         } else {
             (document, folder)
         };
         let revives = matches!(self, Self::Thread | Self::Annotation { added: true });
-        Ok(SaveRecord { id, document, folder, changes, revives })
-    }
-}
-
-fn only_where_unknown(place: Move) -> Move {
-    match place {
-        Move::Set(Some(id)) => Move::Fill(id),
-        Move::Keep | Move::Fill(_) | Move::Set(None) => Move::Keep,
+        Ok(SaveRecord { scope, id, document, folder, changes, revives })
     }
 }
 

@@ -7,6 +7,7 @@ use super::{Place, Slot};
 use crate::Error;
 use crate::contract::Id;
 use crate::json::Json;
+use crate::scope::Scope;
 
 /// When a change applies to what its slot holds.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,8 @@ pub enum Rule {
     Set,
     /// Only where nothing is, and nothing was deleted.
     Missing,
+    /// Only where nothing is; another value there is a conflict, and nothing of the save is done.
+    Once,
     /// Whatever is there, but not where something was deleted.
     UnlessDeleted,
     /// As [`Rule::UnlessDeleted`]; what is stored becomes what this makes of the stored and the new value.
@@ -56,6 +59,8 @@ impl Move {
 /// A save of one record.
 #[derive(Clone, Debug)]
 pub struct Save {
+    /// Whose record it is.
+    pub scope: Scope,
     /// The record's id.
     pub id: Id,
     /// What becomes of the document it stands in.
@@ -66,6 +71,13 @@ pub struct Save {
     pub changes: Vec<Change>,
     /// Whether it makes a deleted record anew. One that does not, changes nothing of a deleted record.
     pub revives: bool,
+}
+
+impl Save {
+    fn field_path(&self, slot: &Slot) -> String {
+        let (Slot::Field(name) | Slot::Comment(name)) = slot;
+        format!("{}.{name}", self.id)
+    }
 }
 
 /// What a record holds, as merging sees it.
@@ -83,6 +95,10 @@ pub(super) fn merge(stored: &Content, save: &Save) -> Result<Content, Error> {
     for change in &save.changes {
         let old = stored.slots.get(&change.slot);
         let new = match (change.rule, old) {
+            (Rule::Once, Some(old)) => match (old, &change.value) {
+                (Some(old), Some(new)) if old.means_the_same_as(new) => continue,
+                _ => return Err(Error::conflict(save.field_path(&change.slot))),
+            },
             (Rule::Missing, Some(_)) | (Rule::UnlessDeleted | Rule::Combine(_), Some(None)) => continue,
             (Rule::Combine(combine), Some(Some(old))) => change.value.as_ref().map(|new| combine(old, new)),
             _ => change.value.clone(),

@@ -15,7 +15,7 @@ use crate::dynamo::failed;
 use crate::scope::Scope;
 
 /// How long a deleted record is remembered: longer than a stale view of it is open anywhere.
-const REMEMBERED: Duration = Duration::from_secs(60 * 60 * 24 * 30);
+const REMEMBERED: Duration = Duration::from_hours(720);
 
 impl Writer {
     /// Deletes a record of `scope`. One that is not there is deleted already.

@@ -13,14 +13,15 @@ use crate::contract::Id;
 use crate::json::Json;
 use crate::scope::Scope;
 
-pub(super) type Item = HashMap<String, AttributeValue>;
+/// An item, as DynamoDB has it.
+pub type Item = HashMap<String, AttributeValue>;
 
 /// The record's id as it came: keys hold it escaped or digested.
 pub(super) const ID: &str = "id";
-/// The document's id as it came.
-pub(super) const DOCUMENT: &str = "documentId";
-/// The folder's id as it came.
-pub(super) const FOLDER: &str = "folderId";
+/// The document's id as it came: what [`BY_DOCUMENT`] finds the record by.
+pub(super) const DOCUMENT: &str = "GSI1ID";
+/// The folder's id as it came: what [`BY_FOLDER`] finds the record by.
+pub(super) const FOLDER: &str = "GSI2ID";
 /// A random text, new with each write: what a read-and-write finds changed when somebody wrote between.
 pub(super) const REVISION: &str = "revision";
 /// Only on a wide record: the generation of its values.

@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::table::ORGANIZATION_SHARDS;
 use super::{Feature, Slot};
 use crate::contract::Id;
+use crate::digest::sha256;
 use crate::scope::Scope;
 
 /// The sort key of a record's first, and mostly only, item.
@@ -26,7 +27,7 @@ impl RecordKey {
     pub(super) fn new(feature: &Feature, scope: &Scope, id: &Id) -> Self {
         let shard = Sha256::digest(id.as_str())[0] % ORGANIZATION_SHARDS;
         Self {
-            partition: joined(feature, scope, id.as_str()),
+            partition: joined(feature, scope.organization(), id.as_str()),
             organization_shard: organization_shard(feature, scope, shard),
         }
     }
@@ -34,17 +35,18 @@ impl RecordKey {
 
 /// The partition of [`super::table::BY_DOCUMENT`].
 pub(super) fn document(feature: &Feature, scope: &Scope, document: &Id) -> String {
-    joined(feature, scope, document.as_str())
+    let organization = scope.organization().filter(|_| !feature.crosses_organizations);
+    joined(feature, organization, document.as_str())
 }
 
 /// The partition of [`super::table::BY_FOLDER`].
 pub(super) fn folder(feature: &Feature, scope: &Scope, folder: &Id) -> String {
-    joined(feature, scope, folder.as_str())
+    joined(feature, scope.organization(), folder.as_str())
 }
 
 /// A partition of [`super::table::BY_ORGANIZATION`].
 pub(super) fn organization_shard(feature: &Feature, scope: &Scope, shard: u8) -> String {
-    joined(feature, scope, &shard.to_string())
+    joined(feature, scope.organization(), &shard.to_string())
 }
 
 /// The sort key of one value of a wide record; `generation` tells which writing of the record it belongs to.
@@ -66,8 +68,10 @@ pub(super) fn piece(generation: &str, slot: &Slot, version: &str, index: usize) 
     format!("{}#{version}#{index:04}", value(generation, slot))
 }
 
-fn joined(feature: &Feature, scope: &Scope, last: &str) -> String {
-    format!("{}#{}#{}", feature.name, part(scope.organization().as_str()), part(last))
+/// An organization's id is never empty, so the records of none are nobody's in particular.
+fn joined(feature: &Feature, organization: Option<&Id>, last: &str) -> String {
+    let organization = organization.map(|id| part(id.as_str())).unwrap_or_default();
+    format!("{}#{organization}#{}", feature.name, part(last))
 }
 
 /// One part of a key: `#` and `%` escaped, and a digest instead of what is too long.
@@ -78,12 +82,7 @@ fn part(text: &str) -> String {
     if escaped.len() <= LONGEST_PART {
         return escaped;
     }
-    use std::fmt::Write as _;
-    Sha256::digest(text).iter().fold("%sha256:".to_owned(), |mut hex, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    format!("%sha256:{}", sha256(text))
 }
 
 #[cfg(test)]
@@ -93,7 +92,7 @@ mod tests {
     use super::*;
     use crate::scope::Caller;
 
-    const FEATURE: Feature = Feature { name: "comments", remembers_deletions: true };
+    const FEATURE: Feature = Feature { name: "comments", remembers_deletions: true, crosses_organizations: false };
 
     fn id(text: &str) -> Id {
         serde_json::from_value(serde_json::Value::String(text.to_owned())).unwrap()

@@ -11,12 +11,16 @@
 //! | `item` | how a record is written as items |
 //! | [`change`] | what a save may do to what is stored |
 //! | `read`, `write`, `wide`, `delete` | the calls |
+//! | `foreign` | reading a table that is not ours |
 
 pub mod change;
 mod delete;
 mod item;
 mod key;
 mod read;
+pub use item::Item;
+
+mod foreign;
 pub mod table;
 mod wide;
 mod write;
@@ -24,6 +28,7 @@ mod write;
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
+pub use aws_sdk_dynamodb::types::AttributeValue;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::Error;
@@ -37,6 +42,8 @@ pub struct Feature {
     pub name: &'static str,
     /// Whether a deleted record leaves a marker, so that a later save can tell that it was deleted.
     pub remembers_deletions: bool,
+    /// Whether its records are found by document in all organizations at once. Only a user is: its document is its id.
+    pub crosses_organizations: bool,
 }
 
 /// The part of a record that one attribute holds.
@@ -48,7 +55,7 @@ pub enum Slot {
     Comment(String),
 }
 
-/// Where in the app a record stands, which is what it can be found by.
+/// Where in the app a record stands, which is what indexes find it by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// The app's document.
@@ -114,6 +121,12 @@ impl Table {
         Self { client, name }
     }
 
+    /// Another table, reached through the same client.
+    #[must_use]
+    pub fn sibling(&self, name: String) -> Self {
+        Self { client: self.client.clone(), name }
+    }
+
     /// Opens the connection. Its answer doesn't matter: a refusal has travelled as far as a success.
     pub async fn connect(&self) {
         let call = self.client.describe_endpoints().send();
@@ -149,7 +162,10 @@ impl From<Table> for Writer {
 /// How many calls of one request may be under way at once: enough to hide latency, few enough to share a table.
 const PARALLEL_CALLS: usize = 8;
 
-/// Awaits calls side by side and answers theirs in order, or the first failure.
-async fn in_parallel<T>(calls: Vec<impl Future<Output = Result<T, Error>>>) -> Result<Vec<T>, Error> {
+/// Awaits calls side by side, a few at a time, and answers theirs in order.
+///
+/// # Errors
+/// The first failure.
+pub async fn in_parallel<T>(calls: Vec<impl Future<Output = Result<T, Error>>>) -> Result<Vec<T>, Error> {
     stream::iter(calls).buffered(PARALLEL_CALLS).try_collect().await
 }

@@ -2,20 +2,20 @@
 
 use std::collections::{HashMap, HashSet};
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use super::change::Content;
 use super::item::{self, Head, Item, Shape};
 use super::key::{self, RecordKey};
 use super::table::{BY_DOCUMENT, BY_FOLDER, BY_ORGANIZATION, Index, ORGANIZATION_SHARDS, PARTITION, SORT};
-use super::{Feature, Filter, Reader, Record, Slot, in_parallel};
+use super::{Feature, Filter, Reader, Record, Slot, Table, in_parallel};
 use crate::Error;
 use crate::contract::Id;
 use crate::dynamo::failed;
 use crate::scope::Scope;
 
 /// Keys of one `BatchGetItem`: DynamoDB's limit.
-const KEYS_PER_CALL: usize = 100;
+pub(super) const KEYS_PER_CALL: usize = 100;
 
 /// What is stored of a record, complete.
 #[derive(Debug)]
@@ -60,6 +60,25 @@ impl Reader {
         };
         let wanted = heads.into_iter().filter(|head| matches(filter, head));
         let records = in_parallel(wanted.map(|head| self.complete(head)).collect()).await?;
+        Ok(records.into_iter().flatten().collect())
+    }
+
+    /// For each of `ids`, the record of the first of `scopes` that has it. Strongly consistent, and one call for each 100
+    /// pairs of a scope and an id.
+    ///
+    /// # Errors
+    /// As [`Reader::find`].
+    pub async fn first_of(&self, feature: &Feature, scopes: &[Scope], ids: &[Id]) -> Result<Vec<Record>, Error> {
+        let mut ranks: HashMap<String, usize> = HashMap::new();
+        for (rank, scope) in scopes.iter().enumerate() {
+            ranks.extend(ids.iter().map(|id| (RecordKey::new(feature, scope, id).partition, rank)));
+        }
+        let mut heads = self.heads(ranks.keys().cloned().collect()).await?;
+        heads.retain(|head| !matches!(head.shape, Shape::Deleted(_)));
+        heads.sort_by_key(|head| ranks.get(&head.partition));
+        let mut seen = HashSet::new();
+        heads.retain(|head| seen.insert(head.id.clone()));
+        let records = in_parallel(heads.into_iter().map(|head| self.complete(head)).collect()).await?;
         Ok(records.into_iter().flatten().collect())
     }
 
@@ -165,14 +184,18 @@ impl Reader {
         Ok(items.into_iter().filter_map(|mut item| item::take_text(&mut item, SORT)).collect())
     }
 
-    /// The items of up to [`KEYS_PER_CALL`] distinct keys, strongly consistent; what is not there is left out.
+    /// The items of distinct keys of this table, strongly consistent; what is not there is left out.
     pub(super) async fn batch(&self, keys: Vec<(String, String)>) -> Result<Vec<Item>, Error> {
-        let mut keys: Vec<HashMap<String, AttributeValue>> = keys
-            .into_iter()
-            .map(|(partition, sort)| {
-                HashMap::from([(PARTITION.to_owned(), item::text(partition)), (SORT.to_owned(), item::text(sort))])
-            })
-            .collect();
+        let key = |(partition, sort)| {
+            HashMap::from([(PARTITION.to_owned(), item::text(partition)), (SORT.to_owned(), item::text(sort))])
+        };
+        self.0.batch_get(keys.into_iter().map(key).collect()).await
+    }
+}
+
+impl Table {
+    /// The items of at most [`KEYS_PER_CALL`] distinct keys, strongly consistent; what is not there is left out.
+    pub(super) async fn batch_get(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, Error> {
         let mut items = Vec::with_capacity(keys.len());
         let mut backoff = super::write::Backoff::default();
         while !keys.is_empty() {
@@ -182,18 +205,17 @@ impl Reader {
                 .build()
                 .map_err(|error| Error::internal().caused_by(error))?;
             let answer = self
-                .0
                 .client
                 .batch_get_item()
-                .request_items(&self.0.name, asked)
+                .request_items(&self.name, asked)
                 .send()
                 .await
                 .map_err(|error| failed("BatchGetItem", &error))?;
-            let got = answer.responses.and_then(|mut tables| tables.remove(&self.0.name)).unwrap_or_default();
+            let got = answer.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default();
             let progressed = !got.is_empty();
             items.extend(got);
             // Throttled, or more than 16 MB: both are normal, and asked for again.
-            if let Some(rest) = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.0.name)) {
+            if let Some(rest) = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name)) {
                 keys = rest.keys;
                 if !progressed {
                     backoff.wait().await?;
@@ -204,7 +226,7 @@ impl Reader {
     }
 }
 
-/// What the calls did not already choose by: filters are ANDed.
+/// What the calls did not already choose by: filters are `ANDed`.
 fn matches(filter: &Filter, head: &Head) -> bool {
     let place = &head.content.place;
     let is_of = |wanted: &Option<Vec<Id>>, id: Option<&Id>| {

@@ -20,7 +20,6 @@ use super::{Feature, Slot, Writer, in_parallel, wide};
 use crate::Error;
 use crate::dynamo::failed;
 use crate::json::Json;
-use crate::scope::Scope;
 
 /// Most changes in one update expression: it ends at 4 KB, of which a change takes up to 32 bytes.
 const CHANGES_PER_UPDATE: usize = 100;
@@ -175,25 +174,25 @@ struct Leftovers {
 }
 
 impl Writer {
-    /// Saves records of `scope`: all of them or none while they fit one transaction (100 items, 4 MB), and above that
+    /// Saves records, none of them twice: all of them or none while they fit one transaction (100 items, 4 MB), and above that
     /// one part after another. A failure may then leave a part stored, and the same save again completes it.
     ///
     /// Saving the same again changes nothing.
     ///
     /// # Errors
     /// [`Error::conflict`] where a rule forbids the change; [`Error::unavailable`] when it could not be made durable.
-    pub async fn save(&self, feature: &Feature, scope: &Scope, saves: &[Save]) -> Result<(), Error> {
+    pub async fn save(&self, feature: &Feature, saves: &[Save]) -> Result<(), Error> {
         let mut plans: Vec<Plan<'_>> = saves
             .iter()
             .map(|save| {
-                let key = RecordKey::new(feature, scope, &save.id);
-                let steps = update(feature, scope, &key, save).map(|step| vec![step]);
+                let key = RecordKey::new(feature, &save.scope, &save.id);
+                let steps = update(feature, &key, save).map(|step| vec![step]);
                 Plan { save, key, steps, written: None, leftovers: Leftovers::default() }
             })
             .collect();
         let mut backoff = Backoff::default();
         while !plans.is_empty() {
-            plans = in_parallel(plans.into_iter().map(|plan| self.prepare(feature, scope, plan)).collect()).await?;
+            plans = in_parallel(plans.into_iter().map(|plan| self.prepare(feature, plan)).collect()).await?;
             let transaction = next_transaction(&plans);
             let steps: Vec<Step> =
                 plans[..transaction].iter().flat_map(|plan| plan.steps.iter().flatten().cloned()).collect();
@@ -225,7 +224,7 @@ impl Writer {
     }
 
     /// Reads the record and works out its steps, where that was not done yet.
-    async fn prepare<'a>(&self, feature: &Feature, scope: &Scope, mut plan: Plan<'a>) -> Result<Plan<'a>, Error> {
+    async fn prepare<'a>(&self, feature: &Feature, mut plan: Plan<'a>) -> Result<Plan<'a>, Error> {
         if plan.steps.is_some() {
             return Ok(plan);
         }
@@ -246,13 +245,13 @@ impl Writer {
         }
         let seen = condition(&stored);
         if let Shape::Wide(generation) = &stored.shape {
-            if let Some(steps) = self.replace(feature, scope, &mut plan, generation, &stored, &next).await? {
+            if let Some(steps) = self.replace(feature, &mut plan, generation, &stored, &next).await? {
                 plan.steps = Some(steps);
                 return Ok(plan);
             }
             plan.leftovers.generation = Some(generation.clone());
         }
-        let mut item = item::bare(feature, scope, &plan.key, &plan.save.id, &next.place);
+        let mut item = item::bare(feature, &plan.save.scope, &plan.key, &plan.save.id, &next.place);
         if matches!(stored.shape, Shape::Wide(_)) || item::bytes(next.slots.iter()) > PACKED_BYTES {
             let generation = self.write_generation(&plan.key, &next.slots).await?;
             item.insert(GENERATION.to_owned(), text(&generation));
@@ -268,7 +267,6 @@ impl Writer {
     async fn replace(
         &self,
         feature: &Feature,
-        scope: &Scope,
         plan: &mut Plan<'_>,
         generation: &str,
         stored: &Stored,
@@ -279,7 +277,7 @@ impl Writer {
         if changed.len() > REPLACED_VALUES {
             return Ok(None);
         }
-        let mut item = item::bare(feature, scope, &plan.key, &plan.save.id, &next.place);
+        let mut item = item::bare(feature, &plan.save.scope, &plan.key, &plan.save.id, &next.place);
         item.insert(GENERATION.to_owned(), text(generation));
         let mut steps = vec![Step::Put { item, condition: Some(condition(stored)) }];
         let mut pieces = Vec::new();
@@ -423,10 +421,10 @@ impl Writer {
 
     /// Deletes what nothing refers to any more. The save is durable already, so a failure here is only logged.
     async fn clean_up(&self, key: &RecordKey, leftovers: Leftovers) {
-        if let Some(generation) = leftovers.generation {
-            if let Err(error) = self.sweep(key, &generation).await {
-                tracing::warn!(code = error.kind().code(), "a replaced generation could not be deleted");
-            }
+        if let Some(generation) = leftovers.generation
+            && let Err(error) = self.sweep(key, &generation).await
+        {
+            tracing::warn!(code = error.kind().code(), "a replaced generation could not be deleted");
         }
         if let Err(error) = self.delete_all(key, leftovers.sorts).await {
             tracing::warn!(code = error.kind().code(), "a replaced value could not be deleted");
@@ -435,7 +433,7 @@ impl Writer {
 }
 
 /// The save as one update expression, where one can say it.
-fn update(feature: &Feature, scope: &Scope, key: &RecordKey, save: &Save) -> Option<Step> {
+fn update(feature: &Feature, key: &RecordKey, save: &Save) -> Option<Step> {
     let combines = save.changes.iter().any(|change| matches!(change.rule, Rule::Combine(_)));
     if combines || save.changes.len() > CHANGES_PER_UPDATE {
         return None;
@@ -447,10 +445,10 @@ fn update(feature: &Feature, scope: &Scope, key: &RecordKey, save: &Save) -> Opt
         expression.set(attribute, value);
     }
     place(&mut expression, &save.document, &[item::DOCUMENT, BY_DOCUMENT.partition], |id| {
-        item::of_document(feature, scope, id)
+        item::of_document(feature, &save.scope, id)
     });
     place(&mut expression, &save.folder, &[item::FOLDER, BY_FOLDER.partition], |id| {
-        item::of_folder(feature, scope, id)
+        item::of_folder(feature, &save.scope, id)
     });
     for change in &save.changes {
         let attribute = item::attribute(&change.slot);
@@ -458,6 +456,11 @@ fn update(feature: &Feature, scope: &Scope, key: &RecordKey, save: &Save) -> Opt
         match change.rule {
             Rule::Missing => expression.fill(&attribute, value),
             Rule::Set => expression.set(&attribute, value),
+            Rule::Once => {
+                let (name, value) = (expression.name(&attribute), expression.value(value));
+                expression.sets.push(format!("{name}=if_not_exists({name},{value})"));
+                expression.conditions.push(format!("(attribute_not_exists({name}) OR {name}={value})"));
+            }
             Rule::UnlessDeleted => {
                 let (name, value) = (expression.name(&attribute), expression.value(value));
                 expression.sets.push(format!("{name}={value}"));

@@ -1,0 +1,103 @@
+//! The activity provider: one Lambda function an operation; see `src/bin`. Activity is append-only, so there is no delete.
+
+use serde::Deserialize;
+use shared::Error;
+use shared::contract::{Id, Metadata, optional_id};
+use shared::operation::{Answer, Operation};
+use shared::payload::{self, Names, Records};
+use shared::provider::{self, Payloads};
+use shared::records::change::Rule;
+use shared::records::{Feature, Filter, Reader, Writer};
+use shared::scope::Caller;
+
+/// Activity records.
+pub const ACTIVITY: Feature = Feature { name: "activity", remembers_deletions: false, crosses_organizations: false };
+
+const NAMES: Names = Names { records: "activity", id: "id", organization: "organizationId", own_metadata: true };
+
+/// `activity/get`: records by ids, documents or organization; what is given is `ANDed`.
+#[derive(Debug)]
+pub struct Get;
+
+/// `GetActivityResolverRequest`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetActivityResolverRequest {
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
+    #[serde(default)]
+    activity_ids: Option<Vec<Id>>,
+    #[serde(default)]
+    document_ids: Option<Vec<Id>>,
+    #[serde(default, deserialize_with = "optional_id")]
+    folder_id: Option<Id>,
+    /// Where some clients name the organization.
+    #[serde(default)]
+    metadata: Option<Metadata>,
+}
+
+impl Operation for Get {
+    const NAME: &'static str = "activity-get";
+    const PATH: &'static str = "/api/velt/activity/get";
+    type Store = Reader;
+    type Request = GetActivityResolverRequest;
+    type Data = Payloads;
+
+    async fn run(reader: &Reader, caller: &Caller, request: Self::Request) -> Result<Answer<Payloads>, Error> {
+        let metadata = with_organization(request.metadata, request.organization_id)?;
+        let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
+        let filter = Filter { ids: request.activity_ids, documents: request.document_ids, folder: request.folder_id };
+        provider::get(reader, &ACTIVITY, &scope, &filter).await
+    }
+}
+
+/// `activity/save`: appends records. One that is there already may gain fields; what it has, it keeps.
+#[derive(Debug)]
+pub struct Save;
+
+/// `SaveActivityResolverRequest`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SaveActivityResolverRequest {
+    activity: Records,
+    /// Where some clients name the organization.
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+    /// There is one event, `activity.save`: only its type is checked.
+    #[serde(default, rename = "event")]
+    _event: Option<String>,
+}
+
+impl Operation for Save {
+    const NAME: &'static str = "activity-save";
+    const PATH: &'static str = "/api/velt/activity/save";
+    type Store = Writer;
+    type Request = SaveActivityResolverRequest;
+    type Data = ();
+
+    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+        let metadata = with_organization(request.metadata, request.organization_id)?;
+        let (scope, mut records) = payload::open(caller, &metadata, request.activity, &NAMES)?;
+        for record in &mut records {
+            record.document = provider::only_where_unknown(record.document.clone());
+            record.folder = provider::only_where_unknown(record.folder.clone());
+        }
+        provider::save(writer, &ACTIVITY, &scope, records, Rule::Once).await
+    }
+}
+
+/// The request's metadata, with the organization that the request itself may name instead.
+fn with_organization(metadata: Option<Metadata>, organization: Option<Id>) -> Result<Metadata, Error> {
+    let mut metadata = metadata.unwrap_or_default();
+    if let Some(organization) = organization {
+        match &metadata.organization_id {
+            Some(other) if *other != organization => {
+                return Err(Error::invalid("metadata.organizationId", "is another organization than organizationId"));
+            }
+            _ => metadata.organization_id = Some(organization),
+        }
+    }
+    Ok(metadata)
+}

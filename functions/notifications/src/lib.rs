@@ -1,0 +1,102 @@
+//! The notification provider: one Lambda function an operation; see `src/bin`.
+//!
+//! Velt asks for custom notifications and never writes them: `notifications-save` is for the app's own backend.
+
+use serde::Deserialize;
+use shared::Error;
+use shared::contract::{Id, Metadata, optional_id};
+use shared::operation::{Answer, Operation};
+use shared::payload::{self, Names, Records};
+use shared::provider::{self, Payloads};
+use shared::records::change::Rule;
+use shared::records::{Feature, Filter, Reader, Writer};
+use shared::scope::Caller;
+
+/// Custom notifications.
+pub const NOTIFICATIONS: Feature =
+    Feature { name: "notifications", remembers_deletions: false, crosses_organizations: false };
+
+const NAMES: Names =
+    Names { records: "notifications", id: "notificationId", organization: "organizationId", own_metadata: false };
+
+/// `notifications/get`: notifications by their ids, within the request's own organization.
+#[derive(Debug)]
+pub struct Get;
+
+/// `GetNotificationResolverRequest`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetNotificationResolverRequest {
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
+    #[serde(default)]
+    notification_ids: Option<Vec<Id>>,
+}
+
+impl Operation for Get {
+    const NAME: &'static str = "notifications-get";
+    const PATH: &'static str = "/api/velt/notifications/get";
+    type Store = Reader;
+    type Request = GetNotificationResolverRequest;
+    type Data = Payloads;
+
+    async fn run(reader: &Reader, caller: &Caller, request: Self::Request) -> Result<Answer<Payloads>, Error> {
+        let scope = caller.organization(request.organization_id.as_ref(), "organizationId")?;
+        let filter = Filter { ids: request.notification_ids, ..Filter::default() };
+        provider::get(reader, &NOTIFICATIONS, &scope, &filter).await
+    }
+}
+
+/// `notifications/save`: merges notifications into what is stored, field by field. For the app's backend only.
+#[derive(Debug)]
+pub struct Save;
+
+/// The notifications to store, by their ids. Velt has no type for it: it never sends one.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SaveNotificationsRequest {
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
+    notifications: Records,
+}
+
+impl Operation for Save {
+    const NAME: &'static str = "notifications-save";
+    const PATH: &'static str = "/api/velt/notifications/save";
+    type Store = Writer;
+    type Request = SaveNotificationsRequest;
+    type Data = ();
+
+    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+        let metadata = Metadata { organization_id: request.organization_id, ..Metadata::default() };
+        let (scope, notifications) = payload::open(caller, &metadata, request.notifications, &NAMES)?;
+        provider::save(writer, &NOTIFICATIONS, &scope, notifications, Rule::Set).await
+    }
+}
+
+/// `notifications/delete`: deletes a notification. One that is gone is deleted already.
+#[derive(Debug)]
+pub struct Delete;
+
+/// `DeleteNotificationResolverRequest`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteNotificationResolverRequest {
+    notification_id: Id,
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
+}
+
+impl Operation for Delete {
+    const NAME: &'static str = "notifications-delete";
+    const PATH: &'static str = "/api/velt/notifications/delete";
+    type Store = Writer;
+    type Request = DeleteNotificationResolverRequest;
+    type Data = ();
+
+    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+        let scope = caller.organization(request.organization_id.as_ref(), "organizationId")?;
+        writer.delete(&NOTIFICATIONS, &scope, &request.notification_id).await?;
+        Ok(Answer::done(1))
+    }
+}

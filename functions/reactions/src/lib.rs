@@ -1,0 +1,145 @@
+//! The reaction provider: one Lambda function an operation; see `src/bin`.
+
+use serde::Deserialize;
+use shared::Error;
+use shared::contract::{Id, Metadata, optional_id};
+use shared::json::{Fields, Json};
+use shared::operation::{Answer, Operation};
+use shared::payload::{self, Names, Records};
+use shared::provider::{self, Payloads};
+use shared::records::change::Rule;
+use shared::records::{Feature, Filter, Reader, Writer};
+use shared::scope::Caller;
+
+/// Reactions.
+pub const REACTIONS: Feature = Feature { name: "reactions", remembers_deletions: false, crosses_organizations: false };
+
+const NAMES: Names = Names {
+    records: "reactionAnnotation",
+    id: "annotationId",
+    organization: "metadata.organizationId",
+    own_metadata: true,
+};
+
+/// `reactions/get`: reactions by ids, documents, folder or organization; what is given is `ANDed`.
+#[derive(Debug)]
+pub struct Get;
+
+/// `GetReactionResolverRequest`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetReactionResolverRequest {
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
+    #[serde(default)]
+    reaction_annotation_ids: Option<Vec<Id>>,
+    #[serde(default)]
+    document_ids: Option<Vec<Id>>,
+    #[serde(default, deserialize_with = "optional_id")]
+    folder_id: Option<Id>,
+    /// Says that a folder is meant whole, which a folder without documents is anyway: only its type is checked.
+    #[serde(default, rename = "allDocuments")]
+    _all_documents: Option<bool>,
+}
+
+impl Operation for Get {
+    const NAME: &'static str = "reactions-get";
+    const PATH: &'static str = "/api/velt/reactions/get";
+    type Store = Reader;
+    type Request = GetReactionResolverRequest;
+    type Data = Payloads;
+
+    async fn run(reader: &Reader, caller: &Caller, request: Self::Request) -> Result<Answer<Payloads>, Error> {
+        let scope = caller.organization(request.organization_id.as_ref(), "organizationId")?;
+        let filter =
+            Filter { ids: request.reaction_annotation_ids, documents: request.document_ids, folder: request.folder_id };
+        let mut answer = provider::get(reader, &REACTIONS, &scope, &filter).await?;
+        answer.data.iter_mut().flat_map(Payloads::values_mut).for_each(name_the_author);
+        Ok(answer)
+    }
+}
+
+/// Old clients wrote the author as `user`; today's look for `from`.
+fn name_the_author(reaction: &mut Fields) {
+    if reaction.get("from").is_none_or(Json::is_null)
+        && let Some(author) = reaction.remove("user")
+    {
+        reaction.insert("from".to_owned(), author);
+    }
+}
+
+/// `reactions/save`: merges reactions into what is stored, field by field.
+#[derive(Debug)]
+pub struct Save;
+
+/// `SaveReactionResolverRequest`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SaveReactionResolverRequest {
+    reaction_annotation: Records,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+    /// What happened to the reaction makes no difference to what is stored: only its type is checked.
+    #[serde(default, rename = "event")]
+    _event: Option<String>,
+}
+
+impl Operation for Save {
+    const NAME: &'static str = "reactions-save";
+    const PATH: &'static str = "/api/velt/reactions/save";
+    type Store = Writer;
+    type Request = SaveReactionResolverRequest;
+    type Data = ();
+
+    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+        let metadata = request.metadata.unwrap_or_default();
+        let (scope, reactions) = payload::open(caller, &metadata, request.reaction_annotation, &NAMES)?;
+        provider::save(writer, &REACTIONS, &scope, reactions, Rule::Set).await
+    }
+}
+
+/// `reactions/delete`: deletes a reaction. One that is gone is deleted already.
+#[derive(Debug)]
+pub struct Delete;
+
+/// `DeleteReactionResolverRequest`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteReactionResolverRequest {
+    reaction_annotation_id: Id,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+    /// Says what is asked for by its path already: only its type is checked.
+    #[serde(default, rename = "event")]
+    _event: Option<String>,
+}
+
+impl Operation for Delete {
+    const NAME: &'static str = "reactions-delete";
+    const PATH: &'static str = "/api/velt/reactions/delete";
+    type Store = Writer;
+    type Request = DeleteReactionResolverRequest;
+    type Data = ();
+
+    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+        provider::delete(writer, &REACTIONS, caller, request.metadata.as_ref(), &request.reaction_annotation_id).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_author_of_an_old_reaction_is_its_user() {
+        let named = |text: &str| {
+            let mut fields: Fields = Json::from_text(text.to_owned()).unwrap().read("").unwrap();
+            name_the_author(&mut fields);
+            fields.keys().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(named(r#"{"user":{"userId":"u"}}"#), ["from"]);
+        assert_eq!(named(r#"{"from":null,"user":{"userId":"u"}}"#), ["from"]);
+        assert_eq!(named(r#"{"from":{"userId":"u"},"user":1}"#), ["from", "user"]);
+        assert!(named("{}").is_empty());
+    }
+}

@@ -1,0 +1,119 @@
+//! The recorder provider: one Lambda function an operation; see `src/bin`.
+
+use serde::Deserialize;
+use shared::Error;
+use shared::contract::{Id, Metadata, optional_id};
+use shared::operation::{Answer, Operation};
+use shared::payload::{self, Names, Records};
+use shared::provider::{self, Payloads};
+use shared::records::change::Rule;
+use shared::records::{Feature, Filter, Reader, Writer};
+use shared::scope::Caller;
+
+/// Recordings. Their files are in S3; what is here is what Velt's SDK strips from the annotation.
+pub const RECORDINGS: Feature =
+    Feature { name: "recordings", remembers_deletions: false, crosses_organizations: false };
+
+const NAMES: Names = Names {
+    records: "recorderAnnotation",
+    id: "annotationId",
+    organization: "metadata.organizationId",
+    own_metadata: true,
+};
+
+/// `recordings/get`: recordings by ids, documents, folder or organization; what is given is `ANDed`.
+#[derive(Debug)]
+pub struct Get;
+
+/// `GetRecorderResolverRequest`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetRecorderResolverRequest {
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
+    #[serde(default)]
+    recorder_annotation_ids: Option<Vec<Id>>,
+    #[serde(default)]
+    document_ids: Option<Vec<Id>>,
+    #[serde(default, deserialize_with = "optional_id")]
+    folder_id: Option<Id>,
+    /// Says that a folder is meant whole, which a folder without documents is anyway: only its type is checked.
+    #[serde(default, rename = "allDocuments")]
+    _all_documents: Option<bool>,
+}
+
+impl Operation for Get {
+    const NAME: &'static str = "recordings-get";
+    const PATH: &'static str = "/api/velt/recordings/get";
+    type Store = Reader;
+    type Request = GetRecorderResolverRequest;
+    type Data = Payloads;
+
+    async fn run(reader: &Reader, caller: &Caller, request: Self::Request) -> Result<Answer<Payloads>, Error> {
+        let scope = caller.organization(request.organization_id.as_ref(), "organizationId")?;
+        let filter =
+            Filter { ids: request.recorder_annotation_ids, documents: request.document_ids, folder: request.folder_id };
+        provider::get(reader, &RECORDINGS, &scope, &filter).await
+    }
+}
+
+/// `recordings/save`: merges recordings into what is stored, field by field.
+///
+/// Velt takes a `transcription`, `attachment` and `attachments` from the answer where there are any. Here nothing is made of
+/// a recording, so the answer has no `data` and Velt's own fields stay as they were sent.
+#[derive(Debug)]
+pub struct Save;
+
+/// `SaveRecorderResolverRequest`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SaveRecorderResolverRequest {
+    recorder_annotation: Records,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+    /// What happened to the recording makes no difference to what is stored: only its type is checked.
+    #[serde(default, rename = "event")]
+    _event: Option<String>,
+}
+
+impl Operation for Save {
+    const NAME: &'static str = "recordings-save";
+    const PATH: &'static str = "/api/velt/recordings/save";
+    type Store = Writer;
+    type Request = SaveRecorderResolverRequest;
+    type Data = ();
+
+    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+        let metadata = request.metadata.unwrap_or_default();
+        let (scope, recordings) = payload::open(caller, &metadata, request.recorder_annotation, &NAMES)?;
+        provider::save(writer, &RECORDINGS, &scope, recordings, Rule::Set).await
+    }
+}
+
+/// `recordings/delete`: deletes a recording. One that is gone is deleted already.
+#[derive(Debug)]
+pub struct Delete;
+
+/// `DeleteRecorderResolverRequest`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteRecorderResolverRequest {
+    recorder_annotation_id: Id,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+    /// Says what is asked for by its path already: only its type is checked.
+    #[serde(default, rename = "event")]
+    _event: Option<String>,
+}
+
+impl Operation for Delete {
+    const NAME: &'static str = "recordings-delete";
+    const PATH: &'static str = "/api/velt/recordings/delete";
+    type Store = Writer;
+    type Request = DeleteRecorderResolverRequest;
+    type Data = ();
+
+    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+        provider::delete(writer, &RECORDINGS, caller, request.metadata.as_ref(), &request.recorder_annotation_id).await
+    }
+}

@@ -1,0 +1,35 @@
+use serde::Deserialize;
+use shared::Error;
+use shared::contract::{Id, optional_id};
+use shared::operation::{Answer, Operation};
+use shared::provider::Payloads;
+use shared::scope::Caller;
+
+use crate::Source;
+
+/// `users/get`: users by their ids, in an organization or in all of the caller's.
+#[derive(Debug)]
+pub struct Get;
+
+/// `GetUserResolverRequest`, or the ids alone.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetUserResolverRequest {
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
+    user_ids: Vec<Id>,
+}
+
+impl Operation for Get {
+    const NAME: &'static str = "users-get";
+    const PATH: &'static str = "/api/velt/users/get";
+    type Store = Source;
+    type Request = GetUserResolverRequest;
+    type Data = Payloads;
+
+    async fn run(source: &Source, caller: &Caller, request: Self::Request) -> Result<Answer<Payloads>, Error> {
+        let users = source.users(caller, request.organization_id.as_ref(), &request.user_ids).await?;
+        let count = users.len();
+        Ok(Answer::with(users, count))
+    }
+}

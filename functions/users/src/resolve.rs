@@ -1,0 +1,49 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use shared::Error;
+use shared::contract::{Id, optional_id};
+use shared::operation::{Answer, Operation};
+use shared::scope::Caller;
+
+use crate::Source;
+
+/// `users/resolve`: the user ids of emails, for mentions. Unknown emails are left out, and none is stored.
+#[derive(Debug)]
+pub struct Resolve;
+
+/// `ResolveUserIdsByEmailRequest`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResolveUserIdsByEmailRequest {
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
+    emails: Vec<String>,
+    /// Where the mention stands makes no difference to whom it means: only the type is checked.
+    #[serde(default, rename = "documentId")]
+    _document_id: Option<String>,
+    /// As the document.
+    #[serde(default, rename = "folderId")]
+    _folder_id: Option<String>,
+}
+
+impl Operation for Resolve {
+    const NAME: &'static str = "users-resolve";
+    const PATH: &'static str = "/api/velt/users/resolve";
+    type Store = Source;
+    type Request = ResolveUserIdsByEmailRequest;
+    type Data = BTreeMap<String, Id>;
+
+    async fn run(source: &Source, caller: &Caller, request: Self::Request) -> Result<Answer<Self::Data>, Error> {
+        let scope = caller.organization(request.organization_id.as_ref(), "organizationId")?;
+        let distinct: BTreeSet<String> = request.emails.iter().map(|email| email.to_lowercase()).collect();
+        let known = source.ids_by_email(caller, &scope, distinct.into_iter().collect()).await?;
+        let resolved: Self::Data = request
+            .emails
+            .into_iter()
+            .filter_map(|email| known.get(&email.to_lowercase()).cloned().map(|id| (email, id)))
+            .collect();
+        let count = resolved.len();
+        Ok(Answer::with(resolved, count))
+    }
+}

@@ -1,0 +1,77 @@
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use shared::Error;
+use shared::contract::{Id, optional_id};
+use shared::json::{Fields, Json};
+use shared::operation::{Answer, Operation};
+use shared::provider;
+use shared::records::Writer;
+use shared::records::change::{Move, Rule, Save as SaveRecord};
+use shared::scope::Caller;
+
+use crate::{USERS, email_key};
+
+/// `users/save`: merges users into what is stored, field by field. For the app's backend only.
+#[derive(Debug)]
+pub struct Save;
+
+/// The users to store. Velt has no type for it: it never sends one.
+#[derive(Debug, Deserialize)]
+pub struct SaveUsersRequest {
+    users: Vec<Fields>,
+}
+
+/// The fields of a user that are acted on.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Identity {
+    pub(crate) user_id: Id,
+    /// Without one, every organization sees the user.
+    #[serde(default, deserialize_with = "optional_id")]
+    pub(crate) organization_id: Option<Id>,
+    #[serde(default)]
+    email: Option<String>,
+}
+
+impl Operation for Save {
+    const NAME: &'static str = "users-save";
+    const PATH: &'static str = "/api/velt/users/save";
+    type Store = Writer;
+    type Request = SaveUsersRequest;
+    type Data = ();
+
+    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+        if request.users.is_empty() {
+            return Err(Error::invalid("users", "is empty: at least one user is required"));
+        }
+        let mut seen = HashSet::new();
+        let mut saves = Vec::with_capacity(request.users.len());
+        for (index, fields) in request.users.into_iter().enumerate() {
+            let path = format!("users[{index}]");
+            let whole = Json::from_value(&fields).map_err(|error| Error::internal().caused_by(error))?;
+            let user: Identity = whole.read(&path)?;
+            let scope = match &user.organization_id {
+                Some(organization) => caller.organization(Some(organization), &path)?,
+                None => caller.everybody(),
+            };
+            if !seen.insert((scope.clone(), user.user_id.clone())) {
+                return Err(Error::invalid(format!("{path}.userId"), "is in the list twice"));
+            }
+            let folder = match (fields.contains_key("email"), user.email.as_deref().and_then(email_key)) {
+                (false, _) => Move::Keep,
+                (true, key) => Move::Set(key),
+            };
+            saves.push(SaveRecord {
+                scope,
+                id: user.user_id.clone(),
+                document: Move::Set(Some(user.user_id)),
+                folder,
+                changes: provider::changes(fields, Rule::Set),
+                revives: true,
+            });
+        }
+        writer.save(&USERS, &saves).await?;
+        Ok(Answer::done(saves.len()))
+    }
+}

@@ -1,0 +1,92 @@
+//! What the providers' operations have in common. A feature adds its names, its request types and its rules.
+
+use std::collections::BTreeMap;
+
+use crate::Error;
+use crate::contract::{Id, Metadata};
+use crate::json::Fields;
+use crate::operation::Answer;
+use crate::payload::Payload;
+use crate::records::change::{Change, Move, Rule, Save};
+use crate::records::{Feature, Filter, Reader, Slot, Writer};
+use crate::scope::{Caller, Scope};
+
+/// A get's answer: payloads by their ids.
+pub type Payloads = BTreeMap<Id, Fields>;
+
+/// Answers a get with the records' top-level fields.
+///
+/// # Errors
+/// As [`Reader::find`].
+pub async fn get(
+    reader: &Reader,
+    feature: &Feature,
+    scope: &Scope,
+    filter: &Filter,
+) -> Result<Answer<Payloads>, Error> {
+    let records = reader.find(feature, scope, filter).await?;
+    let count = records.len();
+    let payloads = records.into_iter().map(|record| {
+        let (id, fields, _) = record.into_parts();
+        (id, fields)
+    });
+    Ok(Answer::with(payloads.collect(), count))
+}
+
+/// Saves payloads, each top-level field by `rule`.
+///
+/// # Errors
+/// As [`Writer::save`].
+pub async fn save(
+    writer: &Writer,
+    feature: &Feature,
+    scope: &Scope,
+    payloads: Vec<Payload>,
+    rule: Rule,
+) -> Result<Answer<()>, Error> {
+    let saves: Vec<Save> = payloads
+        .into_iter()
+        .map(|payload| Save {
+            scope: scope.clone(),
+            id: payload.id,
+            document: payload.document,
+            folder: payload.folder,
+            changes: changes(payload.fields, rule),
+            revives: true,
+        })
+        .collect();
+    writer.save(feature, &saves).await?;
+    Ok(Answer::done(saves.len()))
+}
+
+/// Each field as a change by `rule`.
+#[must_use]
+pub fn changes(fields: Fields, rule: Rule) -> Vec<Change> {
+    fields.into_iter().map(|(name, value)| Change { slot: Slot::Field(name), value: Some(value), rule }).collect()
+}
+
+/// Deletes a record of the organization that the request's metadata names.
+///
+/// # Errors
+/// As [`Writer::delete`], or no organization.
+pub async fn delete(
+    writer: &Writer,
+    feature: &Feature,
+    caller: &Caller,
+    metadata: Option<&Metadata>,
+    id: &Id,
+) -> Result<Answer<()>, Error> {
+    let organization = metadata.and_then(|metadata| metadata.organization_id.as_ref());
+    let scope = caller.organization(organization, "metadata.organizationId")?;
+    writer.delete(feature, &scope, id).await?;
+    Ok(Answer::done(1))
+}
+
+/// The place of a record that says where it stands only the first time.
+#[must_use]
+pub fn only_where_unknown(place: Move) -> Move {
+    match place {
+        Move::Set(Some(id)) => Move::Fill(id),
+        Move::Keep | Move::Fill(_) | Move::Set(None) => Move::Keep,
+    }
+}

@@ -1,0 +1,50 @@
+//! Reading a table that is not ours, by the names of its own keys.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::item::{self, Item};
+use super::read::KEYS_PER_CALL;
+use super::{Table, in_parallel};
+use crate::Error;
+use crate::dynamo::failed;
+
+impl Table {
+    /// The items of distinct keys, each by the names of its attributes. One call for each 100.
+    ///
+    /// # Errors
+    /// [`Error::unavailable`] when not everything could be read: never a part.
+    pub async fn items(&self, keys: Vec<BTreeMap<String, String>>) -> Result<Vec<Item>, Error> {
+        let keys: Vec<Item> = keys
+            .into_iter()
+            .map(|key| key.into_iter().map(|(name, text)| (name, item::text(text))).collect())
+            .collect();
+        let calls = keys.chunks(KEYS_PER_CALL).map(|chunk| self.batch_get(chunk.to_vec())).collect();
+        Ok(in_parallel(calls).await?.into_iter().flatten().collect())
+    }
+
+    /// Every item that an index has under `key`, by the names of its attributes.
+    ///
+    /// # Errors
+    /// As [`Table::items`].
+    pub async fn query_index(&self, index: &str, key: BTreeMap<String, String>) -> Result<Vec<Item>, Error> {
+        let conditions: Vec<String> = (0..key.len()).map(|at| format!("#{at} = :{at}")).collect();
+        let (names, values): (HashMap<_, _>, HashMap<_, _>) = key
+            .into_iter()
+            .enumerate()
+            .map(|(at, (name, text))| ((format!("#{at}"), name), (format!(":{at}"), item::text(text))))
+            .unzip();
+        self.client
+            .query()
+            .table_name(&self.name)
+            .index_name(index)
+            .key_condition_expression(conditions.join(" AND "))
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<_, _>>()
+            .await
+            .map_err(|error| failed("Query", &error))
+    }
+}
