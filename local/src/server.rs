@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use http::HeaderValue;
-use shared::setup::SetupError;
+use shared::setup::{Setup, SetupError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -61,6 +61,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// What other programs need to use the same stores.
     pub environment: Environment,
+    setup: Setup,
+    operations: Vec<String>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -86,7 +88,10 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let store =
             Store::start(options.data_directory.as_deref(), store_listener, options.settings, stopped.clone()).await?;
-        let router = gateway::router(functions(&store.setup)?, store.environment.clone(), options.origins);
+        let functions = functions(&store.setup)?;
+        let operations = functions.iter().filter_map(|function| function.path.strip_prefix("/api/velt/"));
+        let operations = operations.map(ToOwned::to_owned).collect();
+        let router = gateway::router(functions, store.environment.clone(), options.origins);
         let mut stopping = stopped;
         let serving = tokio::spawn(async move {
             let stopped = async move {
@@ -97,13 +102,32 @@ impl Server {
                 tracing::error!(%error, "the gateway ended");
             }
         });
-        Ok(Self { address, environment: store.environment, stop, tasks: vec![serving, store.task] })
+        let tasks = vec![serving, store.task];
+        Ok(Self { address, environment: store.environment, setup: store.setup, operations, stop, tasks })
     }
 
     /// The base URL of the API.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The operations, by their paths below `/api/velt/`.
+    #[must_use]
+    pub fn operations(&self) -> Vec<String> {
+        self.operations.clone()
+    }
+
+    /// What the functions are started with, to run an operation without the gateway.
+    #[must_use]
+    pub fn setup(&self) -> Setup {
+        self.setup.clone()
+    }
+
+    /// A client of the embedded DynamoDB.
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        self.setup.table.client().clone()
     }
 
     /// Stops, once what is under way is answered.

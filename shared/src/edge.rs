@@ -7,6 +7,7 @@ use lambda_http::{Body, Request, RequestExt as _};
 
 use crate::operation::{Answer, Operation};
 use crate::scope::Caller;
+use crate::usage::{self, Usage};
 use crate::{Error, envelope, json};
 
 /// The longest an operation may take: API Gateway gives up on a function after 30 s.
@@ -22,16 +23,25 @@ pub async fn handle<O: Operation>(store: &O::Store, request: Request) -> Respons
     let started = Instant::now();
     let gzip = accepts_gzip(request.headers());
     let request_id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
-    let outcome = match tokio::time::timeout(time_left(&request), answer::<O>(store, &request)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Error::unavailable()),
-    };
+    let work = tokio::time::timeout(time_left(&request), answer::<O>(store, &request));
+    let (outcome, usage) = usage::measured(work).await;
+    let outcome = outcome.unwrap_or_else(|_| Err(Error::unavailable().caused_by("the request's time was over")));
+    let Usage { calls, read_units, write_units } = usage;
     let records = outcome.as_ref().map_or(0, |answer| answer.records);
     let outcome = outcome.and_then(|answer| envelope::success(&answer, gzip));
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match outcome {
         Ok(response) => {
-            tracing::info!(operation = O::NAME, request_id, status = 200, records, milliseconds);
+            tracing::info!(
+                operation = O::NAME,
+                request_id,
+                status = 200,
+                records,
+                calls,
+                read_units,
+                write_units,
+                milliseconds
+            );
             response
         }
         Err(error) => {
@@ -40,9 +50,9 @@ pub async fn handle<O: Operation>(store: &O::Store, request: Request) -> Respons
             // The message may quote the request; the source is the store's own code and has nothing of it.
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             if status >= 500 {
-                tracing::error!(operation = O::NAME, request_id, status, code, cause, milliseconds);
+                tracing::error!(operation = O::NAME, request_id, status, code, cause, calls, milliseconds);
             } else {
-                tracing::info!(operation = O::NAME, request_id, status, code, milliseconds);
+                tracing::info!(operation = O::NAME, request_id, status, code, calls, milliseconds);
             }
             envelope::failure(&error)
         }

@@ -130,6 +130,8 @@ fn read_at<T: DeserializeOwned>(prefix: &str, text: &str) -> Result<T, Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
+        // Text that is no JSON has no fields to name.
+        let path = if error.inner().is_data() { path } else { ".".to_owned() };
         let path = match (prefix, path.as_str()) {
             ("", ".") => "body".to_owned(),
             ("", path) => path.to_owned(),

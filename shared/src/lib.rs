@@ -19,5 +19,6 @@ pub mod provider;
 pub mod records;
 pub mod scope;
 pub mod setup;
+pub mod usage;
 
 pub use error::Error;

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 
 use super::item::{self, GENERATION, Item, REVISION, Shape, text};
 use super::key::{self, RecordKey};
@@ -13,6 +14,7 @@ use crate::Error;
 use crate::contract::Id;
 use crate::dynamo::failed;
 use crate::scope::Scope;
+use crate::usage;
 
 /// How long a deleted record is remembered: longer than a stale view of it is open anywhere.
 const REMEMBERED: Duration = Duration::from_hours(720);
@@ -48,8 +50,10 @@ impl Writer {
             .key(SORT, text(key::RECORD))
             .condition_expression("attribute_not_exists(#name)")
             .expression_attribute_names("#name", GENERATION)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
+        usage::wrote(sent.as_ref().ok().and_then(|sent| sent.consumed_capacity()));
         match sent {
             Ok(_) => Ok(true),
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
@@ -99,7 +103,9 @@ impl Writer {
             Some(value) => put.expression_attribute_values(":value", text(value)),
             None => put,
         };
-        match put.send().await {
+        let sent = put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        usage::wrote(sent.as_ref().ok().and_then(|sent| sent.consumed_capacity()));
+        match sent {
             Ok(_) => Ok(true),
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
             Err(error) => Err(failed("PutItem", &error)),

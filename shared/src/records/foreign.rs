@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::item::{self, Item};
-use super::read::KEYS_PER_CALL;
+use super::read::{KEYS_PER_CALL, pages};
 use super::{Table, in_parallel};
 use crate::Error;
-use crate::dynamo::failed;
 
 impl Table {
     /// The items of distinct keys, each by the names of its attributes. One call for each 100.
@@ -33,18 +32,14 @@ impl Table {
             .enumerate()
             .map(|(at, (name, text))| ((format!("#{at}"), name), (format!(":{at}"), item::text(text))))
             .unzip();
-        self.client
+        let query = self
+            .client
             .query()
             .table_name(&self.name)
             .index_name(index)
             .key_condition_expression(conditions.join(" AND "))
             .set_expression_attribute_names(Some(names))
-            .set_expression_attribute_values(Some(values))
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<_, _>>()
-            .await
-            .map_err(|error| failed("Query", &error))
+            .set_expression_attribute_values(Some(values));
+        pages(query).await
     }
 }

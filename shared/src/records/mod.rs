@@ -121,6 +121,12 @@ impl Table {
         Self { client, name }
     }
 
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Another table, reached through the same client.
     #[must_use]
     pub fn sibling(&self, name: String) -> Self {

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 
 use super::change::Content;
 use super::item::{self, Head, Item, Shape};
@@ -13,6 +14,7 @@ use crate::Error;
 use crate::contract::Id;
 use crate::dynamo::failed;
 use crate::scope::Scope;
+use crate::usage;
 
 /// Keys of one `BatchGetItem`: DynamoDB's limit.
 pub(super) const KEYS_PER_CALL: usize = 100;
@@ -92,9 +94,11 @@ impl Reader {
             .key(PARTITION, item::text(&key.partition))
             .key(SORT, item::text(key::RECORD))
             .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await
             .map_err(|error| failed("GetItem", &error))?;
+        usage::read(found.consumed_capacity());
         let Some(found) = found.item else {
             return Ok(Stored {
                 shape: Shape::Absent,
@@ -142,9 +146,10 @@ impl Reader {
         Ok(in_parallel(queries.collect()).await?.into_iter().flatten().collect())
     }
 
-    /// Every item of a partition, of an index or of the table itself, page by page.
+    /// Every item of a partition, of an index or of the table itself.
     pub(super) async fn query(&self, index: Option<&Index>, partition: String) -> Result<Vec<Item>, Error> {
-        self.0
+        let query = self
+            .0
             .client
             .query()
             .table_name(&self.0.name)
@@ -152,18 +157,13 @@ impl Reader {
             .consistent_read(index.is_none())
             .key_condition_expression("#partition = :partition")
             .expression_attribute_names("#partition", index.map_or(PARTITION, |index| index.partition))
-            .expression_attribute_values(":partition", item::text(partition))
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<_, _>>()
-            .await
-            .map_err(|error| failed("Query", &error))
+            .expression_attribute_values(":partition", item::text(partition));
+        pages(query).await
     }
 
     /// The sort keys of a partition that begin with `prefix`.
     pub(super) async fn sorts(&self, partition: &str, prefix: &str) -> Result<Vec<String>, Error> {
-        let items: Vec<Item> = self
+        let query = self
             .0
             .client
             .query()
@@ -174,14 +174,8 @@ impl Reader {
             .expression_attribute_names("#partition", PARTITION)
             .expression_attribute_names("#sort", SORT)
             .expression_attribute_values(":partition", item::text(partition))
-            .expression_attribute_values(":prefix", item::text(prefix))
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<_, _>>()
-            .await
-            .map_err(|error| failed("Query", &error))?;
-        Ok(items.into_iter().filter_map(|mut item| item::take_text(&mut item, SORT)).collect())
+            .expression_attribute_values(":prefix", item::text(prefix));
+        Ok(pages(query).await?.into_iter().filter_map(|mut item| item::take_text(&mut item, SORT)).collect())
     }
 
     /// The items of distinct keys of this table, strongly consistent; what is not there is left out.
@@ -208,9 +202,11 @@ impl Table {
                 .client
                 .batch_get_item()
                 .request_items(&self.name, asked)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
                 .await
                 .map_err(|error| failed("BatchGetItem", &error))?;
+            usage::read(answer.consumed_capacity());
             let got = answer.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default();
             let progressed = !got.is_empty();
             items.extend(got);
@@ -224,6 +220,18 @@ impl Table {
         }
         Ok(items)
     }
+}
+
+/// The items of every page of a query.
+pub(super) async fn pages(query: QueryFluentBuilder) -> Result<Vec<Item>, Error> {
+    let mut pages = query.return_consumed_capacity(ReturnConsumedCapacity::Total).into_paginator().send();
+    let mut items = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| failed("Query", &error))?;
+        usage::read(page.consumed_capacity());
+        items.extend(page.items.unwrap_or_default());
+    }
+    Ok(items)
 }
 
 /// What the calls did not already choose by: filters are `ANDed`.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, ReturnConsumedCapacity, WriteRequest};
 
 use super::item::{self, Head, Item, NAME, PIECES, Shape, VALUE, VERSION, text};
 use super::key::{self, RecordKey};
@@ -17,6 +17,7 @@ use super::{Reader, Slot, Writer, in_parallel};
 use crate::Error;
 use crate::dynamo::failed;
 use crate::json::Json;
+use crate::usage;
 
 /// The longest text in one item, in bytes: DynamoDB ends an item, with its names, at 400 KB.
 const PIECE_BYTES: usize = 350 * 1024;
@@ -222,9 +223,11 @@ impl Writer {
                 .client
                 .batch_write_item()
                 .request_items(&self.table.name, batch)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
                 .await
                 .map_err(|error| failed("BatchWriteItem", &error))?;
+            usage::wrote(answer.consumed_capacity());
             let rest = answer.unprocessed_items.and_then(|mut tables| tables.remove(&self.table.name));
             batch = rest.unwrap_or_default();
             if batch.is_empty() {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnConsumedCapacity, TransactWriteItem, Update};
 
 use super::change::{Content, Move, Rule, Save, merge};
 use super::item::{self, DELETED, GENERATION, Item, REVISION, Shape, text};
@@ -20,6 +20,7 @@ use super::{Feature, Slot, Writer, in_parallel, wide};
 use crate::Error;
 use crate::dynamo::failed;
 use crate::json::Json;
+use crate::usage;
 
 /// Most changes in one update expression: it ends at 4 KB, of which a change takes up to 32 bytes.
 const CHANGES_PER_UPDATE: usize = 100;
@@ -319,8 +320,10 @@ impl Writer {
             .set_condition_expression(expression.condition_expression())
             .set_expression_attribute_values(expression.attribute_values())
             .set_expression_attribute_names(Some(expression.names))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
+        usage::wrote(sent.as_ref().ok().and_then(|sent| sent.consumed_capacity()));
         match sent {
             Ok(_) => Ok(Outcome::Done),
             Err(error) => refused(error.as_service_error()).ok_or_else(|| failed("UpdateItem", &error)),
@@ -338,8 +341,10 @@ impl Writer {
             .set_condition_expression(condition.condition_expression())
             .set_expression_attribute_values(condition.attribute_values())
             .set_expression_attribute_names(Some(condition.names).filter(|names| !names.is_empty()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
+        usage::wrote(sent.as_ref().ok().and_then(|sent| sent.consumed_capacity()));
         match sent {
             Ok(_) => Ok(Outcome::Done),
             Err(error) => refused(error.as_service_error()).ok_or_else(|| failed("PutItem", &error)),
@@ -348,7 +353,19 @@ impl Writer {
 
     async fn transact(&self, steps: Vec<Step>) -> Result<Outcome, Error> {
         let items = steps.into_iter().map(|step| self.transaction_item(step)).collect::<Result<Vec<_>, _>>()?;
-        let sent = self.table.client.transact_write_items().set_transact_items(Some(items)).send().await;
+        let sent = self
+            .table
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        usage::wrote(
+            sent.iter().flat_map(
+                aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsOutput::consumed_capacity,
+            ),
+        );
         let Err(error) = sent else { return Ok(Outcome::Done) };
         let cancelled = error.as_service_error().and_then(|error| {
             match error {

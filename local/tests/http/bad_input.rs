@@ -1,0 +1,196 @@
+//! Whatever a client gets wrong is its own 4xx, names the field, and leaves nothing behind.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, App, PROVIDERS, Provider};
+
+/// What is not an id, by its JSON.
+fn not_ids() -> [Value; 6] {
+    [json!({ "$ne": "" }), json!({}), json!([]), json!(["a"]), json!(7), json!(true)]
+}
+
+async fn refuses(app: &App, operation: &str, request: Value, field: &str) {
+    let message = app.refused(400, operation, &request).await;
+    assert!(message.starts_with(field), "{operation} {request} answered: {message}");
+}
+
+async fn nothing_is_stored(app: &App, provider: &Provider) {
+    let request = json!({ "organizationId": "acme" });
+    assert_eq!(app.ok(&provider.operation("get"), &request).await, json!({}), "{}", provider.name);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_is_text() {
+    let app = App::start().await;
+    for provider in &PROVIDERS {
+        let [get, save, delete] = ["get", "save", "delete"].map(|operation| provider.operation(operation));
+        for bad in not_ids() {
+            refuses(&app, &get, json!({ "organizationId": bad }), "organizationId").await;
+            if bad != json!([]) && bad != json!(["a"]) {
+                refuses(&app, &get, json!({ "organizationId": "acme", provider.ids: bad }), provider.ids).await;
+            }
+            let first = format!("{}[0]", provider.ids);
+            refuses(&app, &get, json!({ "organizationId": "acme", provider.ids: [bad] }), &first).await;
+            if let Some(id) = provider.delete_id {
+                let mut request = provider.delete_request("acme", "x").unwrap();
+                request[id] = bad.clone();
+                refuses(&app, &delete, request, id).await;
+            }
+            let own_id = provider.save_request("acme", "r", &json!({ provider.id: bad }));
+            refuses(&app, &save, own_id, &format!("{}.r.{}", provider.records, provider.id)).await;
+            if provider.organization_on_top {
+                let request = json!({ provider.records: { "r": {} }, "organizationId": bad });
+                refuses(&app, &save, request, "organizationId").await;
+            } else {
+                let request = json!({ provider.records: { "r": {} }, "metadata": { "organizationId": bad } });
+                refuses(&app, &save, request, "metadata.organizationId").await;
+                let metadata = json!({ "organizationId": "acme", "documentId": bad });
+                let request = json!({ provider.records: { "r": { "metadata": metadata } } });
+                refuses(&app, &save, request, &format!("{}.r.metadata.documentId", provider.records)).await;
+            }
+        }
+        let other = provider.save_request("acme", "r", &json!({ provider.id: "other" }));
+        refuses(&app, &save, other, &format!("{}.r.{}", provider.records, provider.id)).await;
+        nothing_is_stored(&app, provider).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_a_map_of_objects() {
+    let app = App::start().await;
+    for provider in &PROVIDERS {
+        let save = provider.operation("save");
+        for bad in [json!(null), json!([]), json!("x"), json!(1), json!({})] {
+            let mut request = provider.save_request("acme", "r", &json!({}));
+            request[provider.records] = bad;
+            refuses(&app, &save, request, provider.records).await;
+        }
+        for bad in [json!(null), json!([]), json!("x"), json!(1)] {
+            let request = provider.save_request("acme", "r", &bad);
+            refuses(&app, &save, request, &format!("{}.r", provider.records)).await;
+        }
+        refuses(&app, &save, provider.save_request("acme", "", &json!({})), provider.records).await;
+        let mut without = provider.save_request("acme", "r", &json!({}));
+        without.as_object_mut().unwrap().remove(provider.records);
+        assert!(app.refused(400, &save, &without).await.contains(provider.records));
+        nothing_is_stored(&app, provider).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_record_has_an_organization_and_only_one() {
+    let app = App::start().await;
+    for provider in &PROVIDERS {
+        let [get, save, delete] = ["get", "save", "delete"].map(|operation| provider.operation(operation));
+        for organization in [json!({}), json!({ "organizationId": null }), json!({ "organizationId": "" })] {
+            assert!(app.refused(400, &get, &organization).await.contains("organizationId"));
+            let mut request = json!({ provider.records: { "r": {} } });
+            if provider.organization_on_top {
+                request.as_object_mut().unwrap().extend(organization.as_object().unwrap().clone());
+            } else {
+                request["metadata"] = organization.clone();
+            }
+            assert!(app.refused(400, &save, &request).await.contains("organizationId"));
+            if let Some(id) = provider.delete_id {
+                assert!(app.refused(400, &delete, &json!({ id: "r" })).await.contains("organizationId"));
+            }
+        }
+        if provider.name != "notifications" {
+            let record = json!({ "metadata": { "organizationId": "other" } });
+            let field = format!("{}.r.metadata.organizationId", provider.records);
+            refuses(&app, &save, provider.save_request("acme", "r", &record), &field).await;
+        }
+        nothing_is_stored(&app, provider).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rest_of_a_comment_save_has_types_too() {
+    let app = App::start().await;
+    let with = |field: &str, value: Value| {
+        let mut request = PROVIDERS[0].save_request("acme", "r", &json!({ "comments": {} }));
+        request[field] = value;
+        request
+    };
+    for bad in [json!({}), json!([]), json!(true), json!("")] {
+        refuses(&app, "comments/save", with("commentId", bad), "commentId").await;
+    }
+    for bad in [json!({}), json!([]), json!(true), json!(1)] {
+        refuses(&app, "comments/save", with("event", bad), "event").await;
+    }
+    for bad in [json!([]), json!("x"), json!(1)] {
+        refuses(&app, "comments/save", with("metadata", bad), "metadata").await;
+    }
+    for bad in
+        [json!([]), json!("x"), json!({ "1": null }), json!({ "1": "text" }), json!({ "1": [] }), json!({ "": {} })]
+    {
+        let request = PROVIDERS[0].save_request("acme", "r", &json!({ "comments": bad }));
+        refuses(&app, "comments/save", request, "commentAnnotation.r.comments").await;
+    }
+    for (field, bad) in [
+        ("documentIds", json!("d")),
+        ("documentIds", json!([1])),
+        ("folderId", json!(["f"])),
+        ("allDocuments", json!("yes")),
+    ] {
+        refuses(&app, "comments/get", json!({ "organizationId": "acme", field: bad }), field).await;
+    }
+    nothing_is_stored(&app, &PROVIDERS[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_is_json() {
+    let app = App::start().await;
+    let operations = app.server.operations();
+    assert!(operations.len() >= 18, "{operations:?}");
+    for operation in operations {
+        for body in ["", " ", "nonsense", "{", "{\"a\":}", "{}{}", "[]", "null", "7", "\"text\"", "{\"a\":\"\u{1}\"}"] {
+            let message = app.post_text(&operation, body).await.refused(400);
+            assert!(message.starts_with("body: "), "{operation} {body:?}: {message}");
+        }
+        let answer = app.post_text(&operation, b"{\"organizationId\":\"\xff\"}".to_vec()).await;
+        assert!(answer.status == 400 || answer.status == 415, "{operation}: {}", answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_that_is_none_is_refused_where_it_stands() {
+    let app = App::start().await;
+    for (bad, why) in
+        [("\\u0000", "NUL"), ("\\ud800", "surrogate"), ("a\\udc00", "surrogate"), ("\\ud800\\ud800", "surrogate")]
+    {
+        for (place, field) in [
+            (
+                r#"{"commentAnnotation":{"t":{"comments":{"1":{"commentText":"BAD"}}}}}"#,
+                "commentAnnotation.t.comments.1.commentText: ",
+            ),
+            (r#"{"commentAnnotation":{"t":{"list":[1,"BAD"]}}}"#, "commentAnnotation.t.list[1]: "),
+            (r#"{"commentAnnotation":{"t":{}},"metadata":{"organizationId":"BAD"}}"#, "metadata.organizationId: "),
+            (r#"{"commentAnnotation":{"BAD":{}},"metadata":{"organizationId":"acme"}}"#, "commentAnnotation"),
+        ] {
+            let message = app.post_text("comments/save", place.replace("BAD", bad)).await.refused(400);
+            assert!(message.starts_with(field) && message.contains(why), "{place}: {message}");
+        }
+    }
+    nothing_is_stored(&app, &PROVIDERS[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_json_by_its_content_type() {
+    let app = App::start().await;
+    let body = PROVIDERS[0].save_request("acme", "t", &json!({})).to_string();
+    for kind in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp"]
+    {
+        let request = app.http.post(app.url("comments/save")).header("content-type", kind).body(body.clone());
+        let message = Answer::read(request.send().await.unwrap()).await.refused(415);
+        assert!(message.starts_with("Content-Type"), "{message}");
+    }
+    let request = app.http.post(app.url("comments/save")).body(body.clone());
+    Answer::read(request.send().await.unwrap()).await.refused(415);
+    nothing_is_stored(&app, &PROVIDERS[0]).await;
+
+    let request = app.http.post(app.url("comments/save")).header("content-type", "Application/JSON; charset=utf-8");
+    assert_eq!(request.body(body).send().await.unwrap().status(), StatusCode::OK);
+}

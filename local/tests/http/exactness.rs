@@ -1,0 +1,100 @@
+//! What came is what comes back.
+
+use serde_json::{Value, json};
+
+use crate::support::{App, PROVIDERS};
+
+/// Values that a store is tempted to change, as JSON text.
+const VALUES: [&str; 24] = [
+    "0",
+    "\"\"",
+    "false",
+    "null",
+    "{}",
+    "[]",
+    "-0.0",
+    "1.0",
+    "1e400",
+    "1E-400",
+    "9007199254740993",
+    "18446744073709551617",
+    "123456789012345678901234567890123456789012345678901234567890",
+    "0.1000000000000000055511151231257827021181583404541015625",
+    "\"\\u00e9 e\\u0301 \\ud83d\\ude00 \\u2028 \\u200f\"",
+    "\"😀 \u{202e}רטל\"",
+    "\"  spaces  \\n\\t \"",
+    "[null,[null],{\"\":null}]",
+    "{\"a.b\":1,\"$x\":2,\"#\":3,\"__proto__\":4,\"PK\":5}",
+    "{ \"spaced\" : [ 1 , 2 ] }",
+    "\"\\\"quoted\\\" \\\\ \\/\"",
+    "[0,\"\",false,null]",
+    "{\"nested\":{\"falsy\":0}}",
+    "\"<script>alert('x')</script>\"",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_value_comes_back_as_its_own_text() {
+    let app = App::start().await;
+    for provider in &PROVIDERS {
+        let fields: Vec<String> =
+            VALUES.iter().enumerate().map(|(at, value)| format!("\"field{at}\":{value}")).collect();
+        let request = provider.save_request("acme", "r", &json!({ "here": 1 })).to_string();
+        let request = request.replace("\"here\":1", &fields.join(","));
+        assert_eq!(app.post_text(&provider.operation("save"), request).await.status, 200, "{}", provider.name);
+        let answer = app.post(&provider.operation("get"), &provider.get_request("acme", &["r"])).await;
+        for field in fields {
+            assert!(answer.text.contains(&field), "{}: {field} is not in {}", provider.name, answer.text);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_fields_are_nobodys_but_the_payloads() {
+    let app = App::start().await;
+    let names = ["", "PK", "SK", "id", "ttl", "revision", "generation", "deleted", "GSI1PK", "a.b", "c#1", "#", "$set"];
+    let long = "n".repeat(5000);
+    let fields: Value =
+        names.iter().copied().chain([long.as_str()]).map(|name| (name.to_owned(), json!(name))).collect();
+    for provider in PROVIDERS.iter().filter(|provider| provider.id != "id") {
+        app.ok(&provider.operation("save"), &provider.save_request("acme", "r", &fields)).await;
+        let data = app.ok(&provider.operation("get"), &provider.get_request("acme", &["r"])).await;
+        assert_eq!(data["r"], fields, "{}", provider.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nesting_is_kept_as_deep_as_it_came() {
+    let app = App::start().await;
+    for depth in [30, 100, 5000] {
+        let nested = format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        let request = PROVIDERS[0].save_request("acme", "r", &json!({ "deep": 1 })).to_string();
+        let request = request.replace("\"deep\":1", &format!("\"deep\":{nested}"));
+        assert_eq!(app.post_text("comments/save", request).await.status, 200);
+        let answer = app.post("comments/get", &PROVIDERS[0].get_request("acme", &["r"])).await;
+        assert!(answer.text.contains(&nested), "{depth}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn comments_are_kept_exactly_too() {
+    let app = App::start().await;
+    let comment = r#"{"commentId":12345678901234567890123,"commentText":"a","score":1.10,"x":null}"#;
+    let id = "12345678901234567890123";
+    let thread = format!(r#"{{"comments":{{"{id}":{comment}}}}}"#);
+    let request = format!(
+        r#"{{"commentAnnotation":{{"t":{thread}}},"event":"comment.add","commentId":{id},"metadata":{{"organizationId":"acme"}}}}"#
+    );
+    assert_eq!(app.post_text("comments/save", request).await.status, 200);
+    let answer = app.post("comments/get", &json!({ "organizationId": "acme" })).await;
+    assert!(answer.text.contains(comment), "{}", answer.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_has_comments_in_the_answer_where_it_came_with_some_or_none() {
+    let app = App::start().await;
+    for thread in [json!({ "comments": {} }), json!({ "x": 1 }), json!({ "comments": null })] {
+        let id = thread.to_string();
+        app.save_thread(&id, thread.clone(), "comment_annotation.add", Value::Null).await;
+        assert_eq!(app.thread(&id).await, thread);
+    }
+}

@@ -1,0 +1,101 @@
+//! Starting, stopping, and finding everything again: the built program itself.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+struct Program {
+    child: Child,
+    url: String,
+    greeting: String,
+}
+
+impl Program {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_local"))
+            .args(["--port", "0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+        let greeting: String = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .take_while(|line| line != "Ctrl-C stops.")
+            .map(|line| line + "\n")
+            .collect();
+        let url = greeting.split_whitespace().find_map(|word| word.strip_suffix("/api/velt")).unwrap().to_owned();
+        Self { child, url, greeting }
+    }
+
+    fn port(&self) -> &str {
+        self.url.rsplit_once(':').unwrap().1
+    }
+
+    /// Stops it as Ctrl-C does.
+    fn interrupt(mut self) {
+        let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        assert!(self.child.wait().unwrap().success(), "Ctrl-C is a clean end");
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // A test that failed leaves it running; one that stopped it finds nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn post(url: &str, body: &Value) -> Value {
+    let response = reqwest::Client::new().post(url).json(body).send().await.unwrap();
+    response.json().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_finds_the_data() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["--data-dir", directory.path().to_str().unwrap()];
+    let request = json!({ "commentAnnotation": { "t": { "x": 1 } }, "metadata": { "organizationId": "acme" } });
+    let program = Program::start(&arguments);
+    assert_eq!(post(&format!("{}/api/velt/comments/save", program.url), &request).await["success"], true);
+    program.interrupt();
+
+    let program = Program::start(&arguments);
+    let request = json!({ "organizationId": "acme" });
+    let answer = post(&format!("{}/api/velt/comments/get", program.url), &request).await;
+    assert_eq!(answer["data"], json!({ "t": { "x": 1 } }));
+    program.interrupt();
+    assert!(directory.path().join("dynamodb.sqlite").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_greeting_has_a_curl_line_that_works_and_its_environment_is_that_of_the_stores() {
+    let program = Program::start(&["--in-memory"]);
+    let curl = program.greeting.lines().find(|line| line.trim_start().starts_with("curl")).unwrap();
+    let output = Command::new("sh").args(["-c", curl]).output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&answer["success"], &answer["data"]), (&json!(true), &json!({})));
+
+    let output = Command::new(env!("CARGO_BIN_EXE_local")).args(["env", "--port", program.port()]).output().unwrap();
+    let environment = String::from_utf8(output.stdout).unwrap();
+    for name in ["AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:", "AWS_REGION=", "AWS_ACCESS_KEY_ID=local", "TABLE_NAME="]
+    {
+        assert!(environment.contains(&format!("export {name}")), "{environment}");
+    }
+    assert!(!Path::new(".local").exists(), "a server in memory leaves no file");
+}
+
+#[test]
+fn the_environment_of_nothing_is_a_failure() {
+    let output = Command::new(env!("CARGO_BIN_EXE_local")).args(["env", "--port", "1"]).output().unwrap();
+    assert!(!output.status.success());
+    let mut message = String::new();
+    output.stderr.as_slice().read_to_string(&mut message).unwrap();
+    assert!(message.contains("cargo run"), "{message}");
+}

@@ -1,0 +1,22 @@
+//! The operations as a frontend meets them: over HTTP, with real embedded stores.
+
+mod support;
+
+mod activity;
+mod bad_input;
+mod comments_big;
+mod comments_delete;
+mod comments_get;
+mod comments_history;
+mod comments_save;
+mod cost;
+mod exactness;
+mod gateway;
+mod inventory;
+mod isolation;
+mod lifetime;
+mod notifications;
+mod outage;
+mod reactions;
+mod recordings;
+mod users;

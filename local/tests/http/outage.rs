@@ -1,0 +1,92 @@
+//! A store that is down or slow is an honest 503 within the request's time.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::config::Credentials;
+use local::functions;
+use serde_json::{Value, json};
+use shared::records::Table;
+use shared::setup::Setup;
+use tokio::net::TcpListener;
+
+use crate::support::PROVIDERS;
+
+async fn answers(endpoint: String) -> Vec<(&'static str, Value)> {
+    let credentials = Credentials::new("local", "local", None, None, "test");
+    let client = shared::dynamo::client("us-east-1".to_owned(), credentials, Some(endpoint));
+    let setup = Setup::new(Table::new(client, "velt".to_owned()), HashMap::new());
+    let functions = functions(&setup).unwrap();
+    let mut calls = Vec::new();
+    for provider in &PROVIDERS {
+        for (operation, request) in [
+            ("get", Some(provider.get_request("acme", &["r"]))),
+            ("save", Some(provider.save_request("acme", "r", &json!({})))),
+            ("delete", provider.delete_request("acme", "r")),
+        ] {
+            let name = format!("{}-{operation}", provider.name);
+            let (Some(function), Some(request)) = (functions.iter().find(|f| f.name == name), request) else {
+                continue;
+            };
+            let event = json!({
+                "version": "2.0", "routeKey": "$default", "rawPath": function.path, "rawQueryString": "",
+                "headers": { "content-type": "application/json" },
+                "requestContext": { "http": { "method": "POST", "path": function.path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "" }, "stage": "$default", "requestId": "r", "timeEpoch": 0 },
+                "body": request.to_string(), "isBase64Encoded": false,
+            });
+            calls.push(async move {
+                let response = function.invoke(event.to_string(), "request".to_owned()).await.unwrap();
+                (function.name, serde_json::from_str(&response).unwrap())
+            });
+        }
+    }
+    futures::future::join_all(calls).await
+}
+
+fn assert_unavailable(answers: Vec<(&'static str, Value)>) {
+    assert!(!answers.is_empty());
+    for (name, answer) in answers {
+        assert_eq!(answer["statusCode"], 503, "{name}: {answer}");
+        assert_eq!(answer["headers"]["retry-after"], "1", "{name}");
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        assert_eq!((&body["success"], &body["errorCode"]), (&json!(false), &json!("SERVICE_UNAVAILABLE")), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_down() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    assert_unavailable(answers(endpoint).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_throttles() {
+    let body =
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"slow down"}"#;
+    let app = axum::Router::new().fallback(move || async move {
+        (http::StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], body)
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    assert_unavailable(answers(endpoint).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_never_answers_is_given_up_within_the_functions_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let started = Instant::now();
+    let credentials = Credentials::new("local", "local", None, None, "test");
+    let client = shared::dynamo::client("us-east-1".to_owned(), credentials, Some(endpoint));
+    let setup = Setup::new(Table::new(client, "velt".to_owned()), HashMap::new());
+    let functions = functions(&setup).unwrap();
+    let event = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../events/comments-get.json")).unwrap();
+    let get = functions.iter().find(|function| function.name == "comments-get").unwrap();
+    let response: Value = serde_json::from_str(&get.invoke(event, "request".to_owned()).await.unwrap()).unwrap();
+    assert_eq!(response["statusCode"], 503);
+    assert!(started.elapsed() < Duration::from_secs(29));
+    drop(listener);
+}
