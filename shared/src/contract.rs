@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
 use crate::json::Json;
 
 /// An id of the app's or of Velt's: text, not empty, of any characters and length.
@@ -111,6 +112,25 @@ pub struct Metadata {
     /// The app's own folder id.
     #[serde(deserialize_with = "optional_id")]
     pub folder_id: Option<Id>,
+}
+
+impl Metadata {
+    /// A request's metadata, with the organization that the request itself may name instead: Velt's requests name it in
+    /// either place, and some clients in the other.
+    ///
+    /// # Errors
+    /// The two places name two organizations.
+    pub fn of(metadata: Option<Self>, organization: Option<Id>) -> Result<Self, Error> {
+        let mut metadata = metadata.unwrap_or_default();
+        match (&metadata.organization_id, organization) {
+            (Some(one), Some(other)) if *one != other => {
+                return Err(Error::invalid("metadata.organizationId", "is another organization than organizationId"));
+            }
+            (None, organization) => metadata.organization_id = organization,
+            _ => {}
+        }
+        Ok(metadata)
+    }
 }
 
 #[cfg(test)]

@@ -73,11 +73,10 @@ pub async fn delete(
     writer: &Writer,
     feature: &Feature,
     caller: &Caller,
-    metadata: Option<&Metadata>,
+    metadata: &Metadata,
     id: &Id,
 ) -> Result<Answer<()>, Error> {
-    let organization = metadata.and_then(|metadata| metadata.organization_id.as_ref());
-    let scope = caller.organization(organization, "metadata.organizationId")?;
+    let scope = caller.organization(metadata.organization_id.as_ref(), "metadata.organizationId")?;
     writer.delete(feature, &scope, id).await?;
     Ok(Answer::done(1))
 }

@@ -15,7 +15,7 @@ pub const ACTIVITY: Feature = Feature { name: "activity", remembers_deletions: f
 
 const NAMES: Names = Names { records: "activity", id: "id", organization: "organizationId", own_metadata: true };
 
-/// `activity/get`: records by ids, documents or organization; what is given is `ANDed`.
+/// `activity/get`: records by ids, documents or organization; every filter given must match.
 #[derive(Debug)]
 pub struct Get;
 
@@ -31,7 +31,6 @@ pub struct GetActivityResolverRequest {
     document_ids: Option<Vec<Id>>,
     #[serde(default, deserialize_with = "optional_id")]
     folder_id: Option<Id>,
-    /// Where some clients name the organization.
     #[serde(default)]
     metadata: Option<Metadata>,
 }
@@ -44,7 +43,7 @@ impl Operation for Get {
     type Data = Payloads;
 
     async fn run(reader: &Reader, caller: &Caller, request: Self::Request) -> Result<Answer<Payloads>, Error> {
-        let metadata = with_organization(request.metadata, request.organization_id)?;
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let filter = Filter { ids: request.activity_ids, documents: request.document_ids, folder: request.folder_id };
         provider::get(reader, &ACTIVITY, &scope, &filter).await
@@ -60,7 +59,6 @@ pub struct Save;
 #[serde(rename_all = "camelCase")]
 pub struct SaveActivityResolverRequest {
     activity: Records,
-    /// Where some clients name the organization.
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
     #[serde(default)]
@@ -78,7 +76,7 @@ impl Operation for Save {
     type Data = ();
 
     async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
-        let metadata = with_organization(request.metadata, request.organization_id)?;
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, mut records) = payload::open(caller, &metadata, request.activity, &NAMES)?;
         for record in &mut records {
             record.document = provider::only_where_unknown(record.document.clone());
@@ -86,18 +84,4 @@ impl Operation for Save {
         }
         provider::save(writer, &ACTIVITY, &scope, records, Rule::Once).await
     }
-}
-
-/// The request's metadata, with the organization that the request itself may name instead.
-fn with_organization(metadata: Option<Metadata>, organization: Option<Id>) -> Result<Metadata, Error> {
-    let mut metadata = metadata.unwrap_or_default();
-    if let Some(organization) = organization {
-        match &metadata.organization_id {
-            Some(other) if *other != organization => {
-                return Err(Error::invalid("metadata.organizationId", "is another organization than organizationId"));
-            }
-            _ => metadata.organization_id = Some(organization),
-        }
-    }
-    Ok(metadata)
 }

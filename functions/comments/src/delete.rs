@@ -1,6 +1,6 @@
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, Metadata};
+use shared::contract::{Id, Metadata, optional_id};
 use shared::operation::{Answer, Operation};
 use shared::provider;
 use shared::records::Writer;
@@ -17,6 +17,8 @@ pub struct Delete;
 #[serde(rename_all = "camelCase")]
 pub struct DeleteCommentResolverRequest {
     comment_annotation_id: Id,
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Metadata>,
     /// Says what is asked for by its path already: only its type is checked.
@@ -32,6 +34,7 @@ impl Operation for Delete {
     type Data = ();
 
     async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
-        provider::delete(writer, &COMMENTS, caller, request.metadata.as_ref(), &request.comment_annotation_id).await
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        provider::delete(writer, &COMMENTS, caller, &metadata, &request.comment_annotation_id).await
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, optional_id};
+use shared::contract::{Id, Metadata, optional_id};
 use shared::json::Fields;
 use shared::operation::{Answer, Operation};
 use shared::records::{Filter, Reader};
@@ -10,7 +10,7 @@ use shared::scope::Caller;
 
 use crate::{COMMENTS, thread};
 
-/// `comments/get`: threads by ids, documents, folder or organization; what is given is `ANDed`.
+/// `comments/get`: threads by ids, documents, folder or organization; every filter given must match.
 #[derive(Debug)]
 pub struct Get;
 
@@ -29,6 +29,8 @@ pub struct GetCommentResolverRequest {
     /// Says that a folder is meant whole, which a folder without documents is anyway: only its type is checked.
     #[serde(default, rename = "allDocuments")]
     _all_documents: Option<bool>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
 }
 
 impl Operation for Get {
@@ -39,7 +41,8 @@ impl Operation for Get {
     type Data = BTreeMap<Id, Fields>;
 
     async fn run(reader: &Reader, caller: &Caller, request: Self::Request) -> Result<Answer<Self::Data>, Error> {
-        let scope = caller.organization(request.organization_id.as_ref(), "organizationId")?;
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let filter =
             Filter { ids: request.comment_annotation_ids, documents: request.document_ids, folder: request.folder_id };
         let records = reader.find(&COMMENTS, &scope, &filter).await?;

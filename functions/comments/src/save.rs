@@ -1,6 +1,6 @@
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Metadata, TextOrNumber};
+use shared::contract::{Id, Metadata, TextOrNumber, optional_id};
 use shared::operation::{Answer, Operation};
 use shared::payload::{self, Names, Payload, Records};
 use shared::provider;
@@ -28,6 +28,8 @@ pub struct SaveCommentResolverRequest {
     comment_annotation: Records,
     #[serde(default)]
     event: Option<String>,
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Metadata>,
     #[serde(default)]
@@ -43,7 +45,7 @@ impl Operation for Save {
 
     async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
         let subject = Subject::of(request.event.as_deref(), request.comment_id.as_ref());
-        let metadata = request.metadata.unwrap_or_default();
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, threads) = payload::open(caller, &metadata, request.comment_annotation, &NAMES)?;
         let saves =
             threads.into_iter().map(|thread| subject.save(scope.clone(), thread)).collect::<Result<Vec<_>, Error>>()?;

@@ -31,6 +31,8 @@ pub struct GetNotificationResolverRequest {
     organization_id: Option<Id>,
     #[serde(default)]
     notification_ids: Option<Vec<Id>>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
 }
 
 impl Operation for Get {
@@ -41,7 +43,8 @@ impl Operation for Get {
     type Data = Payloads;
 
     async fn run(reader: &Reader, caller: &Caller, request: Self::Request) -> Result<Answer<Payloads>, Error> {
-        let scope = caller.organization(request.organization_id.as_ref(), "organizationId")?;
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let filter = Filter { ids: request.notification_ids, ..Filter::default() };
         provider::get(reader, &NOTIFICATIONS, &scope, &filter).await
     }
@@ -55,6 +58,8 @@ pub struct Save;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SaveNotificationsRequest {
+    #[serde(default)]
+    metadata: Option<Metadata>,
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
     notifications: Records,
@@ -68,7 +73,7 @@ impl Operation for Save {
     type Data = ();
 
     async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
-        let metadata = Metadata { organization_id: request.organization_id, ..Metadata::default() };
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, notifications) = payload::open(caller, &metadata, request.notifications, &NAMES)?;
         provider::save(writer, &NOTIFICATIONS, &scope, notifications, Rule::Set).await
     }
@@ -85,6 +90,8 @@ pub struct DeleteNotificationResolverRequest {
     notification_id: Id,
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
 }
 
 impl Operation for Delete {
@@ -95,7 +102,8 @@ impl Operation for Delete {
     type Data = ();
 
     async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
-        let scope = caller.organization(request.organization_id.as_ref(), "organizationId")?;
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         writer.delete(&NOTIFICATIONS, &scope, &request.notification_id).await?;
         Ok(Answer::done(1))
     }

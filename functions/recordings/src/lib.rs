@@ -21,7 +21,7 @@ const NAMES: Names = Names {
     own_metadata: true,
 };
 
-/// `recordings/get`: recordings by ids, documents, folder or organization; what is given is `ANDed`.
+/// `recordings/get`: recordings by ids, documents, folder or organization; every filter given must match.
 #[derive(Debug)]
 pub struct Get;
 
@@ -40,6 +40,8 @@ pub struct GetRecorderResolverRequest {
     /// Says that a folder is meant whole, which a folder without documents is anyway: only its type is checked.
     #[serde(default, rename = "allDocuments")]
     _all_documents: Option<bool>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
 }
 
 impl Operation for Get {
@@ -50,7 +52,8 @@ impl Operation for Get {
     type Data = Payloads;
 
     async fn run(reader: &Reader, caller: &Caller, request: Self::Request) -> Result<Answer<Payloads>, Error> {
-        let scope = caller.organization(request.organization_id.as_ref(), "organizationId")?;
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let filter =
             Filter { ids: request.recorder_annotation_ids, documents: request.document_ids, folder: request.folder_id };
         provider::get(reader, &RECORDINGS, &scope, &filter).await
@@ -69,6 +72,8 @@ pub struct Save;
 #[serde(rename_all = "camelCase")]
 pub struct SaveRecorderResolverRequest {
     recorder_annotation: Records,
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Metadata>,
     /// What happened to the recording makes no difference to what is stored: only its type is checked.
@@ -84,7 +89,7 @@ impl Operation for Save {
     type Data = ();
 
     async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
-        let metadata = request.metadata.unwrap_or_default();
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, recordings) = payload::open(caller, &metadata, request.recorder_annotation, &NAMES)?;
         provider::save(writer, &RECORDINGS, &scope, recordings, Rule::Set).await
     }
@@ -99,6 +104,8 @@ pub struct Delete;
 #[serde(rename_all = "camelCase")]
 pub struct DeleteRecorderResolverRequest {
     recorder_annotation_id: Id,
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Metadata>,
     /// Says what is asked for by its path already: only its type is checked.
@@ -114,6 +121,7 @@ impl Operation for Delete {
     type Data = ();
 
     async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
-        provider::delete(writer, &RECORDINGS, caller, request.metadata.as_ref(), &request.recorder_annotation_id).await
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        provider::delete(writer, &RECORDINGS, caller, &metadata, &request.recorder_annotation_id).await
     }
 }

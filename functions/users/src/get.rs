@@ -1,6 +1,6 @@
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, optional_id};
+use shared::contract::{Id, Metadata, optional_id};
 use shared::operation::{Answer, Operation};
 use shared::provider::Payloads;
 use shared::scope::Caller;
@@ -18,6 +18,8 @@ pub struct GetUserResolverRequest {
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
     user_ids: Vec<Id>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
 }
 
 impl Operation for Get {
@@ -28,7 +30,8 @@ impl Operation for Get {
     type Data = Payloads;
 
     async fn run(source: &Source, caller: &Caller, request: Self::Request) -> Result<Answer<Payloads>, Error> {
-        let users = source.users(caller, request.organization_id.as_ref(), &request.user_ids).await?;
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        let users = source.users(caller, metadata.organization_id.as_ref(), &request.user_ids).await?;
         let count = users.len();
         Ok(Answer::with(users, count))
     }

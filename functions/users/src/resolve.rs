@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, optional_id};
+use shared::contract::{Id, Metadata, optional_id};
 use shared::operation::{Answer, Operation};
 use shared::scope::Caller;
 
@@ -25,6 +25,8 @@ pub struct ResolveUserIdsByEmailRequest {
     /// As the document.
     #[serde(default, rename = "folderId")]
     _folder_id: Option<String>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
 }
 
 impl Operation for Resolve {
@@ -35,7 +37,8 @@ impl Operation for Resolve {
     type Data = BTreeMap<String, Id>;
 
     async fn run(source: &Source, caller: &Caller, request: Self::Request) -> Result<Answer<Self::Data>, Error> {
-        let scope = caller.organization(request.organization_id.as_ref(), "organizationId")?;
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let distinct: BTreeSet<String> = request.emails.iter().map(|email| email.to_lowercase()).collect();
         let known = source.ids_by_email(caller, &scope, distinct.into_iter().collect()).await?;
         let resolved: Self::Data = request

@@ -106,6 +106,25 @@ async fn every_record_has_an_organization_and_only_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_organization_may_stand_on_top_or_in_the_metadata_of_every_request() {
+    let app = App::start().await;
+    for provider in &PROVIDERS {
+        let metadata = json!({ "organizationId": "acme" });
+        let mut two = json!({ provider.records: { "r": {} }, "metadata": metadata, "organizationId": "acme" });
+        app.ok(&provider.operation("save"), &two).await;
+        assert_eq!(app.ok(&provider.operation("get"), &json!({ "metadata": metadata })).await, json!({ "r": {} }));
+        two["organizationId"] = json!("other");
+        for operation in ["save", "get"] {
+            refuses(&app, &provider.operation(operation), two.clone(), "metadata.organizationId").await;
+        }
+        if let Some(id) = provider.delete_id {
+            app.ok(&provider.operation("delete"), &json!({ id: "r", "organizationId": "acme" })).await;
+            nothing_is_stored(&app, provider).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_rest_of_a_comment_save_has_types_too() {
     let app = App::start().await;
     let with = |field: &str, value: Value| {

@@ -1,5 +1,7 @@
 //! The operations as a frontend meets them: over HTTP, with real embedded stores.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
+
 mod support;
 
 mod activity;
