@@ -90,16 +90,32 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 
 /// What is left of the invocation, less the time to answer.
 fn time_left(request: &Request) -> Duration {
-    let Some(context) = request.lambda_context_ref().filter(|context| context.deadline > 0) else {
-        return LONGEST;
-    };
+    let deadline = request.lambda_context_ref().map_or(0, |context| context.deadline);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Duration::from_millis(context.deadline).saturating_sub(now).saturating_sub(TIME_TO_ANSWER).min(LONGEST)
+    match Duration::from_millis(deadline).checked_sub(now) {
+        Some(left) => left.saturating_sub(TIME_TO_ANSWER).min(LONGEST),
+        // No invocation begins after its deadline: emulators send one that is none.
+        None => LONGEST,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deadline_that_was_over_before_it_began_is_none() {
+        let with_deadline = |deadline| {
+            let mut context = lambda_http::Context::default();
+            context.deadline = deadline;
+            time_left(&Request::new(Body::Empty).with_lambda_context(context))
+        };
+        assert_eq!(with_deadline(0), LONGEST);
+        assert_eq!(with_deadline(600), LONGEST);
+        let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+        assert!(with_deadline(now + 5_000) < Duration::from_secs(5));
+        assert_eq!(with_deadline(now + 900_000), LONGEST);
+    }
 
     #[test]
     fn gzip_is_used_only_where_accepted() {

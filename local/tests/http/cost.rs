@@ -24,7 +24,7 @@ impl Meter {
     async fn run<O: Operation>(&self, request: Value) -> Usage {
         let store = O::Store::open(&self.setup).unwrap();
         let request = serde_json::from_value(request).unwrap();
-        let (answer, usage) = measured(O::run(&store, &Caller::open(), request)).await;
+        let (answer, usage) = measured(Box::pin(O::run(&store, &Caller::open(), request))).await;
         answer.unwrap();
         usage
     }

@@ -234,7 +234,7 @@ pub(super) async fn pages(query: QueryFluentBuilder) -> Result<Vec<Item>, Error>
     Ok(items)
 }
 
-/// What the calls did not already choose by: filters are `ANDed`.
+/// What the calls did not already choose by: every filter must match.
 fn matches(filter: &Filter, head: &Head) -> bool {
     let place = &head.content.place;
     let is_of = |wanted: &Option<Vec<Id>>, id: Option<&Id>| {
