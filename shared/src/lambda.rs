@@ -24,6 +24,11 @@ pub async fn run<O: Operation>() -> Result<(), Error> {
 
 /// JSON lines on standard output, from INFO up whatever the environment says: below it, libraries log payloads.
 fn log_to_stdout() {
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false).with_current_span(false).with_span_list(false);
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_target(false)
+        .with_current_span(false)
+        .with_span_list(false);
     tracing_subscriber::registry().with(LevelFilter::INFO).with(lines).init();
 }
