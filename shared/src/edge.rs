@@ -5,10 +5,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use http::{HeaderMap, Response, header};
 use lambda_http::{Body, Request, RequestExt as _};
 
-use crate::operation::{Answer, Operation};
+use crate::operation::{Answer, FromRequest as _, Operation};
 use crate::scope::Caller;
 use crate::usage::{self, Usage};
-use crate::{Error, envelope, json};
+use crate::{Error, envelope};
 
 /// The longest an operation may take: API Gateway gives up on a function after 30 s.
 const LONGEST: Duration = Duration::from_secs(28);
@@ -63,18 +63,8 @@ async fn answer<O: Operation>(store: &O::Store, request: &Request) -> Result<Ans
     if request.method() != http::Method::POST {
         return Err(Error::method_not_allowed(request.method()));
     }
-    require_json(request.headers())?;
-    O::run(store, &Caller::open(), json::read_body(request.body())?).await
-}
-
-/// Only JSON by name: a page of another origin can send other types without asking the gateway's CORS first.
-fn require_json(headers: &HeaderMap) -> Result<(), Error> {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = value.and_then(|value| value.split(';').next()).map(str::trim);
-    match essence {
-        Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
-        _ => Err(Error::unsupported_media_type(value)),
-    }
+    let read = O::Request::from_request(request.headers(), request.body()).await?;
+    O::run(store, &Caller::open(), read).await
 }
 
 fn accepts_gzip(headers: &HeaderMap) -> bool {

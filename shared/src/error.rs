@@ -92,11 +92,11 @@ impl Error {
         Self::new(Kind::MethodNotAllowed, format!("method {method} is not allowed: every operation is a POST"))
     }
 
-    /// The body is not declared as JSON.
+    /// The body is not declared as `wanted`.
     #[must_use]
-    pub fn unsupported_media_type(found: Option<&str>) -> Self {
+    pub fn unsupported_media_type(wanted: &str, found: Option<&str>) -> Self {
         let found = found.unwrap_or("none");
-        Self::new(Kind::UnsupportedMediaType, format!("Content-Type: must be application/json, is {found}"))
+        Self::new(Kind::UnsupportedMediaType, format!("Content-Type: must be {wanted}, is {found}"))
     }
 
     /// What is stored under `field` is append-only and differs.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Id, Metadata, optional_id};
-use shared::operation::{Answer, Operation};
+use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
 use shared::records::change::Rule;
@@ -39,10 +39,10 @@ impl Operation for Get {
     const NAME: &'static str = "activity-get";
     const PATH: &'static str = "/api/velt/activity/get";
     type Store = Reader;
-    type Request = GetActivityResolverRequest;
+    type Request = Json<GetActivityResolverRequest>;
     type Data = Payloads;
 
-    async fn run(reader: &Reader, caller: &Caller, request: Self::Request) -> Result<Answer<Payloads>, Error> {
+    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Answer<Payloads>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let filter = Filter { ids: request.activity_ids, documents: request.document_ids, folder: request.folder_id };
@@ -72,10 +72,10 @@ impl Operation for Save {
     const NAME: &'static str = "activity-save";
     const PATH: &'static str = "/api/velt/activity/save";
     type Store = Writer;
-    type Request = SaveActivityResolverRequest;
+    type Request = Json<SaveActivityResolverRequest>;
     type Data = ();
 
-    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, mut records) = payload::open(caller, &metadata, request.activity, &NAMES)?;
         for record in &mut records {

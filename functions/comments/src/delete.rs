@@ -1,7 +1,7 @@
 use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Id, Metadata, optional_id};
-use shared::operation::{Answer, Operation};
+use shared::operation::{Answer, Json, Operation};
 use shared::provider;
 use shared::records::Writer;
 use shared::scope::Caller;
@@ -30,10 +30,10 @@ impl Operation for Delete {
     const NAME: &'static str = "comments-delete";
     const PATH: &'static str = "/api/velt/comments/delete";
     type Store = Writer;
-    type Request = DeleteCommentResolverRequest;
+    type Request = Json<DeleteCommentResolverRequest>;
     type Data = ();
 
-    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         provider::delete(writer, &COMMENTS, caller, &metadata, &request.comment_annotation_id).await
     }

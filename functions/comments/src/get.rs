@@ -4,7 +4,7 @@ use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Id, Metadata, optional_id};
 use shared::json::Fields;
-use shared::operation::{Answer, Operation};
+use shared::operation::{Answer, Json, Operation};
 use shared::records::{Filter, Reader};
 use shared::scope::Caller;
 
@@ -37,10 +37,10 @@ impl Operation for Get {
     const NAME: &'static str = "comments-get";
     const PATH: &'static str = "/api/velt/comments/get";
     type Store = Reader;
-    type Request = GetCommentResolverRequest;
+    type Request = Json<GetCommentResolverRequest>;
     type Data = BTreeMap<Id, Fields>;
 
-    async fn run(reader: &Reader, caller: &Caller, request: Self::Request) -> Result<Answer<Self::Data>, Error> {
+    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Answer<Self::Data>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let filter =

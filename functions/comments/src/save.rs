@@ -1,7 +1,7 @@
 use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Id, Metadata, TextOrNumber, optional_id};
-use shared::operation::{Answer, Operation};
+use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Payload, Records};
 use shared::provider;
 use shared::records::Writer;
@@ -40,10 +40,10 @@ impl Operation for Save {
     const NAME: &'static str = "comments-save";
     const PATH: &'static str = "/api/velt/comments/save";
     type Store = Writer;
-    type Request = SaveCommentResolverRequest;
+    type Request = Json<SaveCommentResolverRequest>;
     type Data = ();
 
-    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
         let subject = Subject::of(request.event.as_deref(), request.comment_id.as_ref());
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, threads) = payload::open(caller, &metadata, request.comment_annotation, &NAMES)?;

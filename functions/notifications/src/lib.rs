@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Id, Metadata, optional_id};
-use shared::operation::{Answer, Operation};
+use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
 use shared::records::change::Rule;
@@ -39,10 +39,10 @@ impl Operation for Get {
     const NAME: &'static str = "notifications-get";
     const PATH: &'static str = "/api/velt/notifications/get";
     type Store = Reader;
-    type Request = GetNotificationResolverRequest;
+    type Request = Json<GetNotificationResolverRequest>;
     type Data = Payloads;
 
-    async fn run(reader: &Reader, caller: &Caller, request: Self::Request) -> Result<Answer<Payloads>, Error> {
+    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Answer<Payloads>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let filter = Filter { ids: request.notification_ids, ..Filter::default() };
@@ -69,10 +69,10 @@ impl Operation for Save {
     const NAME: &'static str = "notifications-save";
     const PATH: &'static str = "/api/velt/notifications/save";
     type Store = Writer;
-    type Request = SaveNotificationsRequest;
+    type Request = Json<SaveNotificationsRequest>;
     type Data = ();
 
-    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, notifications) = payload::open(caller, &metadata, request.notifications, &NAMES)?;
         provider::save(writer, &NOTIFICATIONS, &scope, notifications, Rule::Set).await
@@ -98,10 +98,10 @@ impl Operation for Delete {
     const NAME: &'static str = "notifications-delete";
     const PATH: &'static str = "/api/velt/notifications/delete";
     type Store = Writer;
-    type Request = DeleteNotificationResolverRequest;
+    type Request = Json<DeleteNotificationResolverRequest>;
     type Data = ();
 
-    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         writer.delete(&NOTIFICATIONS, &scope, &request.notification_id).await?;

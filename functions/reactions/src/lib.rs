@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Id, Metadata, optional_id};
-use shared::json::{Fields, Json};
-use shared::operation::{Answer, Operation};
+use shared::json::{self, Fields};
+use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
 use shared::records::change::Rule;
@@ -48,10 +48,10 @@ impl Operation for Get {
     const NAME: &'static str = "reactions-get";
     const PATH: &'static str = "/api/velt/reactions/get";
     type Store = Reader;
-    type Request = GetReactionResolverRequest;
+    type Request = Json<GetReactionResolverRequest>;
     type Data = Payloads;
 
-    async fn run(reader: &Reader, caller: &Caller, request: Self::Request) -> Result<Answer<Payloads>, Error> {
+    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Answer<Payloads>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let filter =
@@ -64,7 +64,7 @@ impl Operation for Get {
 
 /// Old clients wrote the author as `user`; today's look for `from`.
 fn name_the_author(reaction: &mut Fields) {
-    if reaction.get("from").is_none_or(Json::is_null)
+    if reaction.get("from").is_none_or(json::Json::is_null)
         && let Some(author) = reaction.remove("user")
     {
         reaction.insert("from".to_owned(), author);
@@ -93,10 +93,10 @@ impl Operation for Save {
     const NAME: &'static str = "reactions-save";
     const PATH: &'static str = "/api/velt/reactions/save";
     type Store = Writer;
-    type Request = SaveReactionResolverRequest;
+    type Request = Json<SaveReactionResolverRequest>;
     type Data = ();
 
-    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, reactions) = payload::open(caller, &metadata, request.reaction_annotation, &NAMES)?;
         provider::save(writer, &REACTIONS, &scope, reactions, Rule::Set).await
@@ -125,10 +125,10 @@ impl Operation for Delete {
     const NAME: &'static str = "reactions-delete";
     const PATH: &'static str = "/api/velt/reactions/delete";
     type Store = Writer;
-    type Request = DeleteReactionResolverRequest;
+    type Request = Json<DeleteReactionResolverRequest>;
     type Data = ();
 
-    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         provider::delete(writer, &REACTIONS, caller, &metadata, &request.reaction_annotation_id).await
     }
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn the_author_of_an_old_reaction_is_its_user() {
         let named = |text: &str| {
-            let mut fields: Fields = Json::from_text(text.to_owned()).unwrap().read("").unwrap();
+            let mut fields: Fields = json::Json::from_text(text.to_owned()).unwrap().read("").unwrap();
             name_the_author(&mut fields);
             fields.keys().cloned().collect::<Vec<_>>()
         };

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Id, Metadata, optional_id};
-use shared::operation::{Answer, Operation};
+use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
 use shared::records::change::Rule;
@@ -48,10 +48,10 @@ impl Operation for Get {
     const NAME: &'static str = "recordings-get";
     const PATH: &'static str = "/api/velt/recordings/get";
     type Store = Reader;
-    type Request = GetRecorderResolverRequest;
+    type Request = Json<GetRecorderResolverRequest>;
     type Data = Payloads;
 
-    async fn run(reader: &Reader, caller: &Caller, request: Self::Request) -> Result<Answer<Payloads>, Error> {
+    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Answer<Payloads>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let filter =
@@ -85,10 +85,10 @@ impl Operation for Save {
     const NAME: &'static str = "recordings-save";
     const PATH: &'static str = "/api/velt/recordings/save";
     type Store = Writer;
-    type Request = SaveRecorderResolverRequest;
+    type Request = Json<SaveRecorderResolverRequest>;
     type Data = ();
 
-    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, recordings) = payload::open(caller, &metadata, request.recorder_annotation, &NAMES)?;
         provider::save(writer, &RECORDINGS, &scope, recordings, Rule::Set).await
@@ -117,10 +117,10 @@ impl Operation for Delete {
     const NAME: &'static str = "recordings-delete";
     const PATH: &'static str = "/api/velt/recordings/delete";
     type Store = Writer;
-    type Request = DeleteRecorderResolverRequest;
+    type Request = Json<DeleteRecorderResolverRequest>;
     type Data = ();
 
-    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         provider::delete(writer, &RECORDINGS, caller, &metadata, &request.recorder_annotation_id).await
     }

@@ -1,7 +1,7 @@
 use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Id, optional_id};
-use shared::operation::{Answer, Operation};
+use shared::operation::{Answer, Json, Operation};
 use shared::records::Writer;
 use shared::scope::Caller;
 
@@ -31,10 +31,10 @@ impl Operation for Delete {
     const NAME: &'static str = "users-delete";
     const PATH: &'static str = "/api/velt/users/delete";
     type Store = Writer;
-    type Request = DeleteUsersRequest;
+    type Request = Json<DeleteUsersRequest>;
     type Data = ();
 
-    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
         let named = request.user_ids.into_iter().chain(request.user_id);
         let named = named.map(|id| (request.organization_id.clone(), id));
         let users: Vec<(Option<Id>, Id)> =

@@ -1,7 +1,7 @@
 use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Id, Metadata, optional_id};
-use shared::operation::{Answer, Operation};
+use shared::operation::{Answer, Json, Operation};
 use shared::provider::Payloads;
 use shared::scope::Caller;
 
@@ -26,10 +26,10 @@ impl Operation for Get {
     const NAME: &'static str = "users-get";
     const PATH: &'static str = "/api/velt/users/get";
     type Store = Source;
-    type Request = GetUserResolverRequest;
+    type Request = Json<GetUserResolverRequest>;
     type Data = Payloads;
 
-    async fn run(source: &Source, caller: &Caller, request: Self::Request) -> Result<Answer<Payloads>, Error> {
+    async fn run(source: &Source, caller: &Caller, Json(request): Self::Request) -> Result<Answer<Payloads>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let users = source.users(caller, metadata.organization_id.as_ref(), &request.user_ids).await?;
         let count = users.len();

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Id, Metadata, optional_id};
-use shared::operation::{Answer, Operation};
+use shared::operation::{Answer, Json, Operation};
 use shared::scope::Caller;
 
 use crate::Source;
@@ -33,10 +33,10 @@ impl Operation for Resolve {
     const NAME: &'static str = "users-resolve";
     const PATH: &'static str = "/api/velt/users/resolve";
     type Store = Source;
-    type Request = ResolveUserIdsByEmailRequest;
+    type Request = Json<ResolveUserIdsByEmailRequest>;
     type Data = BTreeMap<String, Id>;
 
-    async fn run(source: &Source, caller: &Caller, request: Self::Request) -> Result<Answer<Self::Data>, Error> {
+    async fn run(source: &Source, caller: &Caller, Json(request): Self::Request) -> Result<Answer<Self::Data>, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let distinct: BTreeSet<String> = request.emails.iter().map(|email| email.to_lowercase()).collect();

@@ -3,8 +3,8 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Id, optional_id};
-use shared::json::{Fields, Json};
-use shared::operation::{Answer, Operation};
+use shared::json::{self, Fields};
+use shared::operation::{Answer, Json, Operation};
 use shared::provider;
 use shared::records::Writer;
 use shared::records::change::{Move, Rule, Save as SaveRecord};
@@ -38,10 +38,10 @@ impl Operation for Save {
     const NAME: &'static str = "users-save";
     const PATH: &'static str = "/api/velt/users/save";
     type Store = Writer;
-    type Request = SaveUsersRequest;
+    type Request = Json<SaveUsersRequest>;
     type Data = ();
 
-    async fn run(writer: &Writer, caller: &Caller, request: Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
         if request.users.is_empty() {
             return Err(Error::invalid("users", "is empty: at least one user is required"));
         }
@@ -49,7 +49,7 @@ impl Operation for Save {
         let mut saves = Vec::with_capacity(request.users.len());
         for (index, fields) in request.users.into_iter().enumerate() {
             let path = format!("users[{index}]");
-            let whole = Json::from_value(&fields).map_err(|error| Error::internal().caused_by(error))?;
+            let whole = json::Json::from_value(&fields).map_err(|error| Error::internal().caused_by(error))?;
             let user: Identity = whole.read(&path)?;
             let scope = match &user.organization_id {
                 Some(organization) => caller.organization(Some(organization), &path)?,

@@ -1,7 +1,9 @@
 //! What each operation asks of DynamoDB: calls, and capacity, which is what AWS bills.
 
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
-use shared::operation::Operation;
+use shared::operation::{FromRequest as _, Operation};
 use shared::scope::Caller;
 use shared::setup::{Setup, Store as _};
 use shared::usage::{Usage, measured};
@@ -23,7 +25,8 @@ impl Meter {
     /// Runs an operation and tells what it asked for.
     async fn run<O: Operation>(&self, request: Value) -> Usage {
         let store = O::Store::open(&self.setup).unwrap();
-        let request = serde_json::from_value(request).unwrap();
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let request = O::Request::from_request(&headers, request.to_string().as_bytes()).await.unwrap();
         let (answer, usage) = measured(Box::pin(O::run(&store, &Caller::open(), request))).await;
         answer.unwrap();
         usage

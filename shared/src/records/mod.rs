@@ -15,12 +15,10 @@
 
 pub mod change;
 mod delete;
+mod foreign;
 mod item;
 mod key;
 mod read;
-pub use item::Item;
-
-mod foreign;
 pub mod table;
 mod wide;
 mod write;
@@ -30,6 +28,7 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::Client;
 pub use aws_sdk_dynamodb::types::AttributeValue;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+pub use item::Item;
 
 use crate::Error;
 use crate::contract::Id;
