@@ -11,8 +11,8 @@ use shared::edge;
 use shared::operation::Operation;
 use shared::setup::{Setup, SetupError, Store as _};
 
-/// A function's time, as `template.yaml` sets it.
-const TIMEOUT: Duration = Duration::from_secs(29);
+/// How long a function may take, as `template.yaml` sets it.
+pub const TIMEOUT: Duration = Duration::from_secs(29);
 
 /// One operation, ready to be invoked.
 pub struct Function {

@@ -9,6 +9,6 @@ mod gateway;
 pub mod server;
 mod store;
 
-pub use function::{Function, functions};
+pub use function::{Function, TIMEOUT, functions};
 pub use server::{Options, Server};
 pub use store::Environment;

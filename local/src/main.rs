@@ -1,13 +1,13 @@
 //! `cargo run`: a self-hosted Velt backend on this machine.
 
 use std::error::Error;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use http::HeaderValue;
 use local::{Environment, Options, Server};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -56,9 +56,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn run(serve: Serve) -> Result<(), Box<dyn Error>> {
-    // From INFO up whatever the environment says: below it, libraries log payloads.
-    let lines = tracing_subscriber::fmt::layer().with_target(false).with_writer(io::stderr);
-    tracing_subscriber::registry().with(LevelFilter::INFO).with(lines).init();
+    // From INFO up whatever the environment says: below it, libraries log payloads. The store's own warnings are of
+    // conditions that were not met, which is an everyday answer.
+    let levels = Targets::new().with_default(LevelFilter::INFO).with_target("dynoxide", LevelFilter::ERROR);
+    let colours = io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_target(false).with_ansi(colours).with_writer(io::stderr);
+    tracing_subscriber::registry().with(levels).with(lines).init();
     let data_directory = (!serve.in_memory).then_some(serve.data_dir);
     let server = Server::start(Options {
         port: serve.port,

@@ -1,56 +1,12 @@
 //! Starting, stopping, and finding everything again: the built program itself.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::Read as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-struct Program {
-    child: Child,
-    url: String,
-    greeting: String,
-}
-
-impl Program {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_local"))
-            .args(["--port", "0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-        let greeting: String = lines
-            .by_ref()
-            .map(Result::unwrap)
-            .take_while(|line| line != "Ctrl-C stops.")
-            .map(|line| line + "\n")
-            .collect();
-        let url = greeting.split_whitespace().find_map(|word| word.strip_suffix("/api/velt")).unwrap().to_owned();
-        Self { child, url, greeting }
-    }
-
-    fn port(&self) -> &str {
-        self.url.rsplit_once(':').unwrap().1
-    }
-
-    /// Stops it as Ctrl-C does.
-    fn interrupt(mut self) {
-        let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
-        assert!(self.child.wait().unwrap().success(), "Ctrl-C is a clean end");
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // A test that failed leaves it running; one that stopped it finds nothing to kill.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::program::Program;
 
 async fn post(url: &str, body: &Value) -> Value {
     let response = reqwest::Client::new().post(url).json(body).send().await.unwrap();

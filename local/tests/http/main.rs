@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
+mod program;
 mod support;
 
 mod activity;
@@ -17,6 +18,7 @@ mod gateway;
 mod inventory;
 mod isolation;
 mod lifetime;
+mod logs;
 mod notifications;
 mod outage;
 mod reactions;

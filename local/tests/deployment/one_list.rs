@@ -1,0 +1,71 @@
+//! Every operation has its function and route in the template, its binary, its event, its line in the README and its place
+//! in `cargo lambda watch`; and nothing else has.
+
+use std::collections::BTreeSet;
+
+use crate::support::{functions, read, root, server};
+use crate::template::{Template, argument, at};
+
+type Names = BTreeSet<(String, String)>;
+
+/// The operations: name, and method and path.
+async fn operations() -> Names {
+    let server = server().await;
+    functions(&server).iter().map(|function| (function.name.to_owned(), format!("POST {}", function.path))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_template_has_a_function_and_a_route_for_each_operation() {
+    let template = Template::read();
+    let mut deployed = Names::new();
+    for (id, properties) in template.resources("AWS::Serverless::Function") {
+        let name = argument(&properties["FunctionName"], "Sub").as_str().unwrap().strip_prefix("${AWS::StackName}-");
+        let name = name.unwrap();
+        assert_eq!(properties["CodeUri"], format!("target/lambda/{name}"), "{id}");
+        let camel: String = name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
+        assert_eq!(id, camel);
+        let route = at(properties, "Events.Request.Properties");
+        assert_eq!(argument(&route["ApiId"], "Ref"), "Api", "{id}");
+        let route = format!("{} {}", route["Method"].as_str().unwrap(), route["Path"].as_str().unwrap());
+        assert!(deployed.insert((name.to_owned(), route)), "{id} is there twice");
+    }
+    assert_eq!(deployed, operations().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_operation_has_its_binary() {
+    let mut binaries = BTreeSet::new();
+    for package in root().join("functions").read_dir().unwrap() {
+        let package = package.unwrap().file_name().into_string().unwrap();
+        for binary in root().join("functions").join(&package).join("src/bin").read_dir().unwrap() {
+            let name = binary.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned();
+            assert!(name.starts_with(&package), "{name} is a function of {package}");
+            binaries.insert(name);
+        }
+    }
+    let operations: BTreeSet<String> = operations().await.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(binaries, operations);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cargo_lambda_watch_answers_at_the_same_paths() {
+    let manifest = read("Cargo.toml");
+    let (_, routes) = manifest.split_once("[workspace.metadata.lambda.watch.router]\n").unwrap();
+    let routes = routes.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with('#'));
+    let routes = routes.map(|line| {
+        let (path, name) = line.split_once(" = ").unwrap();
+        (name.trim_matches('"').to_owned(), format!("POST {}", path.trim_matches('"')))
+    });
+    assert_eq!(routes.collect::<Names>(), operations().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readme_lists_each_operation() {
+    let readme = read("README.md");
+    let rows = readme.lines().filter(|line| line.starts_with("| `") && line.contains("/api/velt/"));
+    let rows = rows.map(|row| {
+        let mut cells = row.split('`').skip(1).step_by(2);
+        (cells.next().unwrap().to_owned(), format!("POST {}", cells.next().unwrap()))
+    });
+    assert_eq!(rows.collect::<Names>(), operations().await);
+}

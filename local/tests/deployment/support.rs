@@ -1,0 +1,25 @@
+//! The repository's files, and a server of a test's own.
+
+use std::path::{Path, PathBuf};
+
+use local::{Function, Options, Server};
+
+/// The repository's root.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// A file of the repository.
+pub(crate) fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A running server with stores in memory.
+pub(crate) async fn server() -> Server {
+    Server::start(Options::default()).await.unwrap()
+}
+
+/// The functions of a server.
+pub(crate) fn functions(server: &Server) -> Vec<Function> {
+    local::functions(&server.setup()).unwrap()
+}
