@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::BoxFuture;
+use http::Method;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Context, LambdaEvent, Service as _, service_fn};
 use shared::edge;
@@ -18,7 +19,9 @@ pub const TIMEOUT: Duration = Duration::from_secs(29);
 pub struct Function {
     /// Its name, which is that of its binary.
     pub name: &'static str,
-    /// The path it is served at, by `POST`.
+    /// The method it is served by.
+    pub method: Method,
+    /// The path it is served at.
     pub path: &'static str,
     invoke: Box<dyn Fn(String, String) -> BoxFuture<'static, serde_json::Result<String>> + Send + Sync>,
 }
@@ -45,7 +48,7 @@ impl Function {
             };
             Box::pin(invocation) as BoxFuture<'static, _>
         };
-        Ok(Self { name: O::NAME, path: O::PATH, invoke: Box::new(invoke) })
+        Ok(Self { name: O::NAME, method: O::METHOD, path: O::PATH, invoke: Box::new(invoke) })
     }
 
     /// Invokes the function with an event's JSON; its answer is the response's JSON.
@@ -72,6 +75,13 @@ pub fn functions(setup: &Setup) -> Result<Vec<Function>, SetupError> {
         Function::of::<recordings::Get>(setup)?,
         Function::of::<recordings::Save>(setup)?,
         Function::of::<recordings::Delete>(setup)?,
+        Function::of::<recordings::Upload>(setup)?,
+        Function::of::<recordings::UploadDelete>(setup)?,
+        Function::of::<attachments::Save>(setup)?,
+        Function::of::<files::Get>(setup)?,
+        Function::of::<attachments::Delete>(setup)?,
+        Function::of::<uploads::Start>(setup)?,
+        Function::of::<uploads::Finish>(setup)?,
         Function::of::<activity::Get>(setup)?,
         Function::of::<activity::Save>(setup)?,
         Function::of::<notifications::Get>(setup)?,

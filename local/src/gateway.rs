@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{MethodFilter, get, on};
 use axum::{Json, Router, middleware};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
@@ -19,38 +19,57 @@ use crate::{Environment, Function};
 /// The largest request that API Gateway passes on, in bytes.
 const REQUEST_BYTES: usize = 10 * 1024 * 1024;
 
+/// What the gateway itself can't say to whom it refuses.
+const TOO_LARGE: &str = "API Gateway takes 10 MB and Lambda 6 MB; a file goes to S3 directly, by uploads/start";
+
 /// How long a browser may remember a preflight's answer, as `template.yaml` sets it.
 const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
 
-/// The request headers that a page of another origin may send, as `template.yaml` sets them.
+/// The request headers that a page of another origin may always send, as `template.yaml` sets them.
 const ALLOWED_HEADERS: [HeaderName; 2] = [header::AUTHORIZATION, header::CONTENT_TYPE];
 
-/// The gateway over `functions`. Pages of `origins` may call it; where none is named, any page of this machine.
-pub(crate) fn router(functions: Vec<Function>, environment: Environment, origins: Vec<HeaderValue>) -> Router {
-    let allowed = if origins.is_empty() {
+/// The gateway over `functions`. Pages of `origins` may call it, with `headers` too; where no origin is named, any page of
+/// this machine.
+pub(crate) fn router(
+    functions: Vec<Function>,
+    environment: Environment,
+    origins: Vec<HeaderValue>,
+    headers: Vec<HeaderName>,
+) -> Router {
+    let cors = CorsLayer::new()
+        .allow_origin(allowed(origins))
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(ALLOWED_HEADERS.into_iter().chain(headers).collect::<Vec<_>>())
+        .max_age(PREFLIGHT_AGE);
+    let mut router = Router::new().route("/healthz", get(move || async move { Json(environment) }));
+    for function in functions {
+        let function = Arc::new(function);
+        let filter = MethodFilter::try_from(function.method.clone()).unwrap_or(MethodFilter::POST);
+        router = router.route(function.path, on(filter, move |request| pass_on(Arc::clone(&function), request)));
+    }
+    router
+        .fallback(no_route)
+        // As deployed: the gateway knows routes by method and path together.
+        .method_not_allowed_fallback(no_route)
+        .layer(cors)
+        .layer(middleware::map_response(as_the_gateway_answers_preflights))
+}
+
+/// The origins whose pages may call; any of this machine where none is named.
+pub(crate) fn allowed(origins: Vec<HeaderValue>) -> AllowOrigin {
+    if origins.is_empty() {
         AllowOrigin::predicate(|origin, _| is_loopback(origin))
     } else {
         AllowOrigin::list(origins)
-    };
-    let cors = CorsLayer::new()
-        .allow_origin(allowed)
-        .allow_credentials(true)
-        .allow_methods([Method::POST])
-        .allow_headers(ALLOWED_HEADERS)
-        .max_age(PREFLIGHT_AGE);
-    Router::new()
-        .route("/healthz", get(move || async move { Json(environment) }))
-        .fallback(pass_on)
-        .with_state(Arc::new(functions))
-        .layer(cors)
-        .layer(middleware::map_response(as_the_gateway_answers_preflights))
+    }
 }
 
 fn is_loopback(origin: &HeaderValue) -> bool {
     let host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
     host.is_some_and(|host| {
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-        matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+        let (name, port) = host.rsplit_once(':').filter(|_| !host.ends_with(']')).unwrap_or((host, ""));
+        matches!(name, "localhost" | "127.0.0.1" | "[::1]") && port.bytes().all(|digit| digit.is_ascii_digit())
     })
 }
 
@@ -62,24 +81,21 @@ async fn as_the_gateway_answers_preflights(mut response: Response) -> Response {
     response
 }
 
-async fn pass_on(State(functions): State<Arc<Vec<Function>>>, request: Request) -> Response {
+async fn no_route() -> Response {
+    answer(StatusCode::NOT_FOUND, "Not Found", "")
+}
+
+async fn pass_on(function: Arc<Function>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Some(function) = functions.iter().find(|function| function.path == parts.uri.path()) else {
-        return answer(StatusCode::NOT_FOUND, "Not Found");
-    };
-    if parts.method != Method::POST {
-        // As deployed: the gateway knows routes by method and path together.
-        return answer(StatusCode::NOT_FOUND, "Not Found");
-    }
     let Some(body) = read(body).await else {
-        return answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+        return answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large", TOO_LARGE);
     };
     let request_id = uuid::Uuid::new_v4().to_string();
-    let route = format!("POST {}", function.path);
+    let route = format!("{} {}", function.method, function.path);
     let event = event::of_request(&parts, &body, &route, &request_id).to_string();
     drop(body);
     if event.len() > LAMBDA_PAYLOAD_BYTES {
-        return answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long");
+        return answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long", TOO_LARGE);
     }
     let response = match function.invoke(event, request_id).await {
         Ok(response) if response.len() <= LAMBDA_PAYLOAD_BYTES => serde_json::from_str(&response).ok(),
@@ -94,7 +110,7 @@ async fn pass_on(State(functions): State<Arc<Vec<Function>>>, request: Request) 
     };
     response
         .and_then(FunctionResponse::into_http)
-        .unwrap_or_else(|| answer(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"))
+        .unwrap_or_else(|| answer(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", ""))
 }
 
 /// The body, unless it is larger than the gateway takes. It is read to its end either way: a client that is cut off while
@@ -116,8 +132,12 @@ async fn read(body: Body) -> Option<Vec<u8>> {
 }
 
 /// The gateway's own answer, with the fields that Velt's SDK looks at beside the gateway's `message`.
-fn answer(status: StatusCode, message: &str) -> Response {
-    let body = json!({ "message": message, "success": false, "statusCode": status.as_u16() });
+fn answer(status: StatusCode, message: &str, advice: &str) -> Response {
+    let code = status.canonical_reason().unwrap_or_default().to_uppercase().replace(' ', "_");
+    let error = if advice.is_empty() { message.to_owned() } else { format!("{message}: {advice}") };
+    let body = json!({
+        "message": message, "error": error, "errorCode": code, "success": false, "statusCode": status.as_u16(),
+    });
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -132,6 +152,12 @@ mod tests {
     fn only_pages_of_this_machine_are_loopback() {
         let is = |origin: &'static str| is_loopback(&HeaderValue::from_static(origin));
         assert!(is("http://localhost:5173") && is("https://127.0.0.1") && is("http://[::1]:80"));
-        assert!(!is("http://localhost.evil.example") && !is("null") && !is("http://evil.example:3000"));
+        assert!(
+            !is("http://localhost.evil.example")
+                && !is("http://localhost:80.evil.example")
+                && is("http://[::1]")
+                && !is("null")
+                && !is("http://evil.example:3000")
+        );
     }
 }

@@ -6,6 +6,7 @@
 mod event;
 mod function;
 mod gateway;
+mod s3;
 pub mod server;
 mod store;
 

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use local::{Environment, Options, Server};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -45,6 +45,9 @@ struct Serve {
     /// An origin whose pages may call, as `https://app.example.com`; repeatable. Without one, any page of this machine.
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     origins: Vec<HeaderValue>,
+    /// A header that pages may send besides `Authorization` and `Content-Type`; repeatable.
+    #[arg(long = "allow-header", value_name = "NAME")]
+    headers: Vec<HeaderName>,
 }
 
 #[tokio::main]
@@ -67,8 +70,10 @@ async fn run(serve: Serve) -> Result<(), Box<dyn Error>> {
         port: serve.port,
         data_directory: data_directory.clone(),
         origins: serve.origins,
+        headers: serve.headers,
         // As a function would read them, so that what a deployment sets can be tried here.
         settings: std::env::vars().collect(),
+        s3_endpoint: None,
     })
     .await?;
     let url = server.url();
@@ -78,6 +83,7 @@ async fn run(serve: Serve) -> Result<(), Box<dyn Error>> {
         "\
 Velt data provider endpoints   {url}/api/velt
 DynamoDB (embedded)            {dynamodb}
+S3 (embedded)                  {s3}
 data                           {data}
 open: anybody on this machine may read and write every organization
 
@@ -88,7 +94,8 @@ Environment for cargo lambda and the AWS CLI:
   eval \"$(cargo run -q -- env --port {port})\"
 
 Ctrl-C stops.",
-        dynamodb = server.environment.dynamodb,
+        dynamodb = server.environment.get("AWS_ENDPOINT_URL_DYNAMODB"),
+        s3 = server.environment.get("AWS_ENDPOINT_URL_S3"),
         port = server.address.port(),
     )?;
     stop_signal().await?;

@@ -3,16 +3,27 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use shared::setup::{Setup, SetupError};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::store::{Store, StoreError};
-use crate::{Environment, functions, gateway};
+use crate::store::{self, StoreError};
+use crate::{Environment, functions, gateway, s3};
+
+/// The credentials of the embedded stores: obvious dummies.
+const ACCESS_KEY: &str = "local";
+const SECRET_KEY: &str = "local";
+const TABLE: &str = "velt-local";
+// Short names: the embedded S3 writes them and a key into one file name.
+const ATTACHMENTS_BUCKET: &str = "attachments";
+const RECORDINGS_BUCKET: &str = "recordings";
+/// Signs the links to files; an obvious dummy.
+const LINK_KEYS: &str = r#"{"current":"local","local":"not-a-secret-for-development-only"}"#;
 
 /// How to start.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +34,10 @@ pub struct Options {
     pub data_directory: Option<PathBuf>,
     /// The origins whose pages may call; any of this machine when none.
     pub origins: Vec<HeaderValue>,
+    /// Headers that pages may send besides `Authorization` and `Content-Type`.
+    pub headers: Vec<HeaderName>,
+    /// Another S3 to use instead of the embedded one.
+    pub s3_endpoint: Option<String>,
     /// Settings of the functions, by the names of their environment variables.
     pub settings: HashMap<String, String>,
 }
@@ -46,7 +61,7 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
-    /// The embedded store.
+    /// An embedded store.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A setting of a function.
@@ -65,6 +80,8 @@ pub struct Server {
     operations: Vec<String>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
+    /// Where the files are while nothing is kept.
+    _temporary: Option<TempDir>,
 }
 
 impl Server {
@@ -74,26 +91,27 @@ impl Server {
     /// A port, a directory or a store can't be used.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         if let Some(directory) = &options.data_directory {
-            std::fs::create_dir_all(directory)
-                .map_err(|source| StartError::Directory { directory: directory.clone(), source })?;
+            create_directory(directory)?;
         }
         let api = listen(options.port).await?;
         let address = api.local_addr().map_err(|source| StartError::Port { port: options.port, source })?;
-        // The port beside the API's, so that a restart finds it again; any other where that is taken.
-        let beside = if options.port == 0 { 0 } else { options.port.saturating_add(1) };
-        let store_listener = match listen(beside).await {
-            Ok(listener) => listener,
-            Err(_) => listen(0).await?,
-        };
         let (stop, stopped) = watch::channel(false);
-        let store =
-            Store::start(options.data_directory.as_deref(), store_listener, options.settings, stopped.clone()).await?;
-        let functions = functions(&store.setup)?;
+        let (dynamodb, dynamodb_url) = listen_beside(options.port, 1).await?;
+        let mut tasks = vec![store::serve_dynamodb(options.data_directory.as_deref(), dynamodb, stopped.clone())?];
+        let (s3_url, temporary) = start_s3(&options, &mut tasks, stopped.clone()).await?;
+        let environment = environment(address, &dynamodb_url, &s3_url);
+        let mut settings = options.settings;
+        // The environment counts: what else is set may be of a real account.
+        settings.extend(environment.environment.clone());
+        let setup = Setup::new(settings)?;
+        store::create_table(&setup).await?;
+        s3::create_buckets(&setup, &[ATTACHMENTS_BUCKET, RECORDINGS_BUCKET]).await?;
+        let functions = functions(&setup)?;
         let operations = functions.iter().filter_map(|function| function.path.strip_prefix("/api/velt/"));
         let operations = operations.map(ToOwned::to_owned).collect();
-        let router = gateway::router(functions, store.environment.clone(), options.origins);
+        let router = gateway::router(functions, environment.clone(), options.origins, options.headers);
         let mut stopping = stopped;
-        let serving = tokio::spawn(async move {
+        tasks.push(tokio::spawn(async move {
             let stopped = async move {
                 // An error is a sender that is gone, which is a stop too.
                 let _ = stopping.wait_for(|stop| *stop).await;
@@ -101,9 +119,8 @@ impl Server {
             if let Err(error) = axum::serve(api, router).with_graceful_shutdown(stopped).await {
                 tracing::error!(%error, "the gateway ended");
             }
-        });
-        let tasks = vec![serving, store.task];
-        Ok(Self { address, environment: store.environment, setup: store.setup, operations, stop, tasks })
+        }));
+        Ok(Self { address, environment, setup, operations, stop, tasks, _temporary: temporary })
     }
 
     /// The base URL of the API.
@@ -140,6 +157,64 @@ impl Server {
             }
         }
     }
+}
+
+/// Starts the embedded S3, unless another is to be used; its URL, and its directory where that is not kept.
+async fn start_s3(
+    options: &Options,
+    tasks: &mut Vec<JoinHandle<()>>,
+    stop: watch::Receiver<bool>,
+) -> Result<(String, Option<TempDir>), StartError> {
+    if let Some(url) = &options.s3_endpoint {
+        return Ok((url.clone(), None));
+    }
+    let temporary = if options.data_directory.is_some() {
+        None
+    } else {
+        let directory = std::env::temp_dir();
+        Some(tempfile::tempdir().map_err(|source| StartError::Directory { directory, source })?)
+    };
+    let kept = options.data_directory.as_ref().map(|directory| directory.join("s3"));
+    let directory = temporary.as_ref().map(|temporary| temporary.path().to_owned()).or(kept).unwrap_or_default();
+    create_directory(&directory)?;
+    let (listener, url) = listen_beside(options.port, 2).await?;
+    let origins = gateway::allowed(options.origins.clone());
+    tasks.push(s3::serve(&directory, (ACCESS_KEY, SECRET_KEY), listener, origins, stop)?);
+    Ok((url, temporary))
+}
+
+fn environment(address: SocketAddr, dynamodb: &str, s3: &str) -> Environment {
+    Environment::new(&[
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ("AWS_SESSION_TOKEN", ""),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
+        ("AWS_ENDPOINT_URL_S3", s3),
+        ("TABLE_NAME", TABLE),
+        ("ATTACHMENTS_BUCKET", ATTACHMENTS_BUCKET),
+        ("RECORDINGS_BUCKET", RECORDINGS_BUCKET),
+        ("FILES_BASE_URL", &format!("http://{address}")),
+        ("LINK_KEYS", LINK_KEYS),
+    ])
+}
+
+fn create_directory(directory: &Path) -> Result<(), StartError> {
+    let failed = |source| StartError::Directory { directory: directory.to_owned(), source };
+    std::fs::create_dir_all(directory).map_err(failed)
+}
+
+/// Listens on a port beside the API's, so that a restart finds it again; on any other where that is taken. The listener
+/// and its URL.
+async fn listen_beside(port: u16, distance: u16) -> Result<(TcpListener, String), StartError> {
+    let port = if port == 0 { 0 } else { port.saturating_add(distance) };
+    let listener = match listen(port).await {
+        Ok(listener) => listener,
+        Err(_) => listen(0).await?,
+    };
+    let address = listener.local_addr().map_err(|source| StartError::Port { port, source })?;
+    Ok((listener, format!("http://{address}")))
 }
 
 async fn listen(port: u16) -> Result<TcpListener, StartError> {

@@ -1,8 +1,10 @@
 //! The parts of Velt's request types (`@veltdev/types` 6.0.6) that are acted on. Everything else is carried verbatim.
 
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{Deserializer, Error as _, Unexpected, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error as _, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -79,6 +81,18 @@ impl TextOrNumber {
     }
 }
 
+impl From<Id> for TextOrNumber {
+    fn from(id: Id) -> Self {
+        Self(id)
+    }
+}
+
+impl From<TextOrNumber> for Id {
+    fn from(id: TextOrNumber) -> Self {
+        id.0
+    }
+}
+
 impl<'de> Deserialize<'de> for TextOrNumber {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The number's own text: as a float, a long one would name another record.
@@ -97,6 +111,28 @@ impl<'de> Deserialize<'de> for TextOrNumber {
 /// The value is of another type than text.
 pub fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()).map(Id))
+}
+
+/// A struct that is read from an object alone: as derived, one is read from an array of its fields' values, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
 }
 
 /// What of `BaseMetadata` places a record: whose it is, and where in the app it stands.
@@ -120,8 +156,8 @@ impl Metadata {
     ///
     /// # Errors
     /// The two places name two organizations.
-    pub fn of(metadata: Option<Self>, organization: Option<Id>) -> Result<Self, Error> {
-        let mut metadata = metadata.unwrap_or_default();
+    pub fn of(metadata: Option<Object<Self>>, organization: Option<Id>) -> Result<Self, Error> {
+        let Object(mut metadata) = metadata.unwrap_or_default();
         match (&metadata.organization_id, organization) {
             (Some(one), Some(other)) if *one != other => {
                 return Err(Error::invalid("metadata.organizationId", "is another organization than organizationId"));

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, HeaderValue, Response, header};
 use lambda_http::{Body, Request, RequestExt as _};
 
-use crate::operation::{Answer, FromRequest as _, Operation};
+use crate::error::Kind;
+use crate::operation::{FromRequest as _, IntoResponse as _, Operation};
 use crate::scope::Caller;
 use crate::usage::{self, Usage};
 use crate::{Error, envelope};
@@ -23,19 +24,20 @@ pub async fn handle<O: Operation>(store: &O::Store, request: Request) -> Respons
     let started = Instant::now();
     let gzip = accepts_gzip(request.headers());
     let request_id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
-    let work = tokio::time::timeout(time_left(&request), answer::<O>(store, &request));
+    let work = tokio::time::timeout(time_left(&request), answer::<O>(store, request));
     let (outcome, usage) = usage::measured(work).await;
     let outcome = outcome.unwrap_or_else(|_| Err(Error::unavailable().caused_by("the request's time was over")));
     let Usage { calls, read_units, write_units } = usage;
-    let records = outcome.as_ref().map_or(0, |answer| answer.records);
-    let outcome = outcome.and_then(|answer| envelope::success(&answer, gzip));
+    let records = outcome.as_ref().map_or(0, O::Answer::records);
+    let outcome = outcome.and_then(|answer| answer.into_response(gzip));
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match outcome {
         Ok(response) => {
+            let status = response.status().as_u16();
             tracing::info!(
                 operation = O::NAME,
                 request_id,
-                status = 200,
+                status,
                 records,
                 calls,
                 read_units,
@@ -54,16 +56,23 @@ pub async fn handle<O: Operation>(store: &O::Store, request: Request) -> Respons
             } else {
                 tracing::info!(operation = O::NAME, request_id, status, code, calls, milliseconds);
             }
-            envelope::failure(&error)
+            let mut response = envelope::failure(&error);
+            if error.kind() == Kind::MethodNotAllowed
+                && let Ok(allowed) = HeaderValue::from_str(O::METHOD.as_str())
+            {
+                response.headers_mut().insert(header::ALLOW, allowed);
+            }
+            response
         }
     }
 }
 
-async fn answer<O: Operation>(store: &O::Store, request: &Request) -> Result<Answer<O::Data>, Error> {
-    if request.method() != http::Method::POST {
-        return Err(Error::method_not_allowed(request.method()));
+async fn answer<O: Operation>(store: &O::Store, request: Request) -> Result<O::Answer, Error> {
+    if request.method() != O::METHOD {
+        return Err(Error::method_not_allowed(request.method(), &O::METHOD));
     }
-    let read = O::Request::from_request(request.headers(), request.body()).await?;
+    let (parts, body) = request.into_parts();
+    let read = O::Request::from_request(&parts, body).await?;
     O::run(store, &Caller::open(), read).await
 }
 

@@ -11,7 +11,6 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::error::Kind;
-use crate::operation::Answer;
 
 /// What a function may return in all, in bytes of the response's JSON.
 ///
@@ -55,8 +54,8 @@ struct Failure<'a> {
 ///
 /// # Errors
 /// [`Error::answer_too_large`] when it exceeds [`LAMBDA_PAYLOAD_BYTES`] even so.
-pub fn success<T: Serialize>(answer: &Answer<T>, gzip: bool) -> Result<Response<Body>, Error> {
-    let body = Success { data: answer.data.as_ref(), success: true, status_code: 200, timestamp: now() };
+pub fn success<T: Serialize>(data: Option<&T>, gzip: bool) -> Result<Response<Body>, Error> {
+    let body = Success { data, success: true, status_code: 200, timestamp: now() };
     let text = serde_json::to_string(&body).map_err(|error| Error::internal().caused_by(error))?;
     let mut response = Response::new(Body::Empty);
     let headers = response.headers_mut();
@@ -99,14 +98,8 @@ pub fn failure(error: &Error) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    match error.kind() {
-        Kind::Unavailable => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
-        }
-        Kind::MethodNotAllowed => {
-            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
-        }
-        _ => {}
+    if error.kind() == Kind::Unavailable {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     }
     response
 }
@@ -140,11 +133,11 @@ mod tests {
 
     #[test]
     fn too_large_without_gzip_fits_with_it() {
-        let answer = Answer::with("x".repeat(LAMBDA_PAYLOAD_BYTES), 1);
-        let error = success(&answer, false).unwrap_err();
+        let data = "x".repeat(LAMBDA_PAYLOAD_BYTES);
+        let error = success(Some(&data), false).unwrap_err();
         assert_eq!(error.kind().status(), 413);
         assert!(error.message().contains("gzip"));
-        let response = success(&answer, true).unwrap();
+        let response = success(Some(&data), true).unwrap();
         assert_eq!(response.headers()[header::CONTENT_ENCODING], "gzip");
     }
 }

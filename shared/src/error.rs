@@ -10,10 +10,14 @@ pub enum Kind {
     Invalid,
     /// The caller may not do this. The answer is the same whether the record exists or not.
     Forbidden,
+    /// There is no such thing, or no more.
+    NotFound,
     /// The path exists, with another method.
     MethodNotAllowed,
     /// What is stored forbids this change (an activity record is append-only).
     Conflict,
+    /// The request does not fit, or exceeds what this stack allows.
+    RequestTooLarge,
     /// The answer does not fit what AWS lets a function answer.
     AnswerTooLarge,
     /// The body is not JSON by its content type.
@@ -31,9 +35,10 @@ impl Kind {
         match self {
             Self::Invalid => http::StatusCode::BAD_REQUEST,
             Self::Forbidden => http::StatusCode::FORBIDDEN,
+            Self::NotFound => http::StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => http::StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict => http::StatusCode::CONFLICT,
-            Self::AnswerTooLarge => http::StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RequestTooLarge | Self::AnswerTooLarge => http::StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unavailable => http::StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => http::StatusCode::INTERNAL_SERVER_ERROR,
@@ -46,8 +51,10 @@ impl Kind {
         match self {
             Self::Invalid => "INVALID_INPUT",
             Self::Forbidden => "FORBIDDEN",
+            Self::NotFound => "NOT_FOUND",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::Conflict => "CONFLICT",
+            Self::RequestTooLarge => "REQUEST_TOO_LARGE",
             Self::AnswerTooLarge => "RESPONSE_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::Unavailable => "SERVICE_UNAVAILABLE",
@@ -55,6 +62,9 @@ impl Kind {
         }
     }
 }
+
+/// Most entries of a request that are a call to the store each.
+pub const MOST_CALLS: usize = 1000;
 
 /// A failure: a [`Kind`], a message for the caller, and the cause for the log.
 #[derive(Debug)]
@@ -80,16 +90,40 @@ impl Error {
         Self::invalid(field, "is required: every record belongs to one organization")
     }
 
+    /// Refuses `count` entries of `field` where each is a call to the store, and so many would not end within the request's
+    /// time.
+    ///
+    /// # Errors
+    /// They are more than [`MOST_CALLS`].
+    pub fn unless_answerable(field: &str, count: usize) -> Result<(), Self> {
+        if count <= MOST_CALLS {
+            return Ok(());
+        }
+        Err(Self::invalid(field, format!("has {count} entries, more than {MOST_CALLS}: ask in several requests")))
+    }
+
     /// The caller may not do this.
     #[must_use]
     pub fn forbidden() -> Self {
         Self::new(Kind::Forbidden, "these credentials do not allow this request")
     }
 
+    /// What was asked for is not there.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(Kind::NotFound, "there is no such file")
+    }
+
+    /// `field` has `bytes` bytes, more than `limit`; `advice` says what to do.
+    #[must_use]
+    pub fn request_too_large(field: &str, bytes: u64, limit: u64, advice: &str) -> Self {
+        Self::new(Kind::RequestTooLarge, format!("{field}: has {bytes} bytes, more than {limit}: {advice}"))
+    }
+
     /// The path is right and the method is not.
     #[must_use]
-    pub fn method_not_allowed(method: &http::Method) -> Self {
-        Self::new(Kind::MethodNotAllowed, format!("method {method} is not allowed: every operation is a POST"))
+    pub fn method_not_allowed(found: &http::Method, allowed: &http::Method) -> Self {
+        Self::new(Kind::MethodNotAllowed, format!("method {found} is not allowed: this operation is a {allowed}"))
     }
 
     /// The body is not declared as `wanted`.

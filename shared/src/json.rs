@@ -112,18 +112,41 @@ pub type Fields = BTreeMap<String, Json>;
 /// [`Error::invalid`] that names the field: not UTF-8, not JSON, another type than `T` wants, or text that can't be kept
 /// (a NUL character or half of a surrogate pair).
 pub fn read_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
-    let text = std::str::from_utf8(body).map_err(|error| Error::invalid("body", format!("is not UTF-8: {error}")))?;
+    read_object("body", "", body)
+}
+
+/// Reads the part `name` of a form, as [`read_body`] reads a body.
+///
+/// # Errors
+/// As [`read_body`], with paths that begin with `name`.
+pub fn read_part<T: DeserializeOwned>(name: &str, part: &[u8]) -> Result<T, Error> {
+    read_object(name, name, part)
+}
+
+/// `whole` is what the text is called, and `prefix` what the paths of its fields begin with.
+fn read_object<T: DeserializeOwned>(whole: &str, prefix: &str, bytes: &[u8]) -> Result<T, Error> {
+    let text = std::str::from_utf8(bytes).map_err(|error| Error::invalid(whole, format!("is not UTF-8: {error}")))?;
     if text.trim().is_empty() {
-        return Err(Error::invalid("body", "is empty: a JSON object is required"));
+        return Err(Error::invalid(whole, "is empty: a JSON object is required"));
     }
     if let Err(why) = check_text(text) {
-        return Err(Error::invalid(path_of_bad_text(text), why));
+        return Err(Error::invalid(joined(prefix, &path_of_bad_text(text)), why));
     }
     if !text.trim_start().starts_with('{') {
-        serde_json::from_str::<IgnoredAny>(text).map_err(|error| Error::invalid("body", error))?;
-        return Err(Error::invalid("body", "must be a JSON object"));
+        serde_json::from_str::<IgnoredAny>(text).map_err(|error| Error::invalid(whole, error))?;
+        return Err(Error::invalid(whole, "must be a JSON object"));
     }
-    read_at("", text)
+    read_at(prefix, text)
+}
+
+/// A path below a prefix, either of which may be empty.
+fn joined(prefix: &str, path: &str) -> String {
+    match (prefix, path) {
+        ("", "") => "body".to_owned(),
+        ("", path) => path.to_owned(),
+        (prefix, "") => prefix.to_owned(),
+        (prefix, path) => format!("{prefix}.{path}"),
+    }
 }
 
 fn read_at<T: DeserializeOwned>(prefix: &str, text: &str) -> Result<T, Error> {
@@ -131,13 +154,8 @@ fn read_at<T: DeserializeOwned>(prefix: &str, text: &str) -> Result<T, Error> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         // Text that is no JSON has no fields to name.
-        let path = if error.inner().is_data() { path } else { ".".to_owned() };
-        let path = match (prefix, path.as_str()) {
-            ("", ".") => "body".to_owned(),
-            ("", path) => path.to_owned(),
-            (prefix, ".") => prefix.to_owned(),
-            (prefix, path) => format!("{prefix}.{path}"),
-        };
+        let path = if error.inner().is_data() && path != "." { path } else { String::new() };
+        let path = joined(prefix, &path);
         Error::invalid(path, error.into_inner())
     })?;
     deserializer.end().map_err(|error| Error::invalid("body", error))?;
@@ -181,7 +199,7 @@ fn path_of_bad_text(text: &str) -> String {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     match serde_path_to_error::deserialize::<_, StrictText>(&mut deserializer) {
         Err(error) if error.path().iter().next().is_some() => error.path().to_string(),
-        _ => "body".to_owned(),
+        _ => String::new(),
     }
 }
 

@@ -5,9 +5,9 @@
 //! response, and [`lambda::run`] is the whole of a function's `main`. Who may touch what is decided in [`scope`], which
 //! is the only way to name a record; [`records`] keeps records in DynamoDB.
 
+pub mod aws;
 pub mod contract;
 pub mod digest;
-pub mod dynamo;
 pub mod edge;
 pub mod envelope;
 pub mod error;

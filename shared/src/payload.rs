@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::Error;
-use crate::contract::{Id, Metadata};
+use crate::contract::{Id, Metadata, Object};
 use crate::json::Fields;
 use crate::records::change::Move;
 use crate::scope::{Caller, Scope};
@@ -60,7 +60,16 @@ pub fn open(
     for (id, fields) in records {
         let own = if names.own_metadata { own_metadata(&fields, &format!("{field}.{id}"))? } else { None };
         check_own_id(&fields, &id, &format!("{field}.{id}.{}", names.id), names.id)?;
-        if let Some(own) = own.as_ref().and_then(|own| own.organization_id.as_ref()) {
+        let own_organization = own.as_ref().and_then(|own| own.organization_id.as_ref());
+        if metadata.organization_id.is_none() && own_organization.is_none() {
+            let path = if names.own_metadata {
+                format!("{field}.{id}.metadata.organizationId")
+            } else {
+                names.organization.to_owned()
+            };
+            return Err(Error::no_organization(&path));
+        }
+        if let Some(own) = own_organization {
             let expected = organization.get_or_insert_with(|| own.clone());
             if expected != own {
                 return Err(Error::invalid(
@@ -84,7 +93,10 @@ pub fn open(
 
 fn own_metadata(fields: &Fields, path: &str) -> Result<Option<Metadata>, Error> {
     match fields.get("metadata").filter(|metadata| !metadata.is_null()) {
-        Some(metadata) => metadata.read(&format!("{path}.metadata")).map(Some),
+        Some(metadata) => {
+            let Object(metadata) = metadata.read(&format!("{path}.metadata"))?;
+            Ok(Some(metadata))
+        }
         None => Ok(None),
     }
 }

@@ -24,6 +24,7 @@ pub async fn get(
     scope: &Scope,
     filter: &Filter,
 ) -> Result<Answer<Payloads>, Error> {
+    Error::unless_answerable("documentIds", filter.documents.as_ref().map_or(0, Vec::len))?;
     let records = reader.find(feature, scope, filter).await?;
     let count = records.len();
     let payloads = records.into_iter().map(|record| {
@@ -44,19 +45,31 @@ pub async fn save(
     payloads: Vec<Payload>,
     rule: Rule,
 ) -> Result<Answer<()>, Error> {
-    let saves: Vec<Save> = payloads
-        .into_iter()
-        .map(|payload| Save {
-            scope: scope.clone(),
-            id: payload.id,
-            document: payload.document,
-            folder: payload.folder,
-            changes: changes(payload.fields, rule),
-            revives: true,
-        })
-        .collect();
-    writer.save(feature, &saves).await?;
+    save_records(writer, feature, &saves(scope, payloads, rule)).await
+}
+
+/// Saves, as [`saves`] makes them.
+///
+/// # Errors
+/// As [`Writer::save`].
+pub async fn save_records(writer: &Writer, feature: &Feature, saves: &[Save]) -> Result<Answer<()>, Error> {
+    writer.save(feature, saves).await?;
     Ok(Answer::done(saves.len()))
+}
+
+/// A save of each payload, each top-level field by `rule`.
+#[must_use]
+pub fn saves(scope: &Scope, payloads: Vec<Payload>, rule: Rule) -> Vec<Save> {
+    let save = |payload: Payload| Save {
+        scope: scope.clone(),
+        id: payload.id,
+        document: payload.document,
+        folder: payload.folder,
+        changes: changes(payload.fields, rule),
+        holds_files: false,
+        revives: true,
+    };
+    payloads.into_iter().map(save).collect()
 }
 
 /// Each field as a change by `rule`.

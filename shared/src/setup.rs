@@ -1,27 +1,31 @@
-//! What a function is started with: its table, and its settings.
+//! What a function is started with: its environment, read once.
 
 use std::collections::HashMap;
 
-use crate::dynamo::{self, MissingVariable};
+use aws_sdk_dynamodb::Client;
+use aws_types::SdkConfig;
+
+use crate::aws;
 use crate::records::{Reader, Table, Writer};
 
 /// The name of the variable that names the table.
 pub const TABLE_NAME: &str = "TABLE_NAME";
 
-/// The table, and the settings that `template.yaml` gives a function as environment variables.
+/// What AWS clients are built from, and the settings that `template.yaml` gives a function as environment variables.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The table.
     pub table: Table,
+    aws: SdkConfig,
     settings: HashMap<String, String>,
 }
 
 /// A function can't start as it is set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// A variable is missing.
-    #[error(transparent)]
-    Missing(#[from] MissingVariable),
+    /// A setting is missing.
+    #[error("the environment variable {0} is not set")]
+    Missing(&'static str),
     /// A setting is not what it should be.
     #[error("the setting {name} is not valid")]
     Invalid {
@@ -33,26 +37,60 @@ pub enum SetupError {
 }
 
 impl Setup {
-    /// Over `table`, with settings by their names.
-    #[must_use]
-    pub fn new(table: Table, settings: HashMap<String, String>) -> Self {
-        Self { table, settings }
-    }
-
-    /// As Lambda's environment says.
+    /// From settings by their names, as Lambda's environment has them: `AWS_REGION`, `AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `TABLE_NAME`, and for development `AWS_ENDPOINT_URL_` with a service's
+    /// name.
     ///
     /// # Errors
-    /// A variable is missing.
+    /// One of these is missing.
+    pub fn new(settings: HashMap<String, String>) -> Result<Self, SetupError> {
+        let aws = aws::config(&settings)?;
+        let table_name = required(&settings, TABLE_NAME)?.to_owned();
+        let table = Table::new(Client::new(&service(&aws, &settings, "DYNAMODB")), table_name);
+        Ok(Self { table, aws, settings })
+    }
+
+    /// As the environment says.
+    ///
+    /// # Errors
+    /// As [`Setup::new`].
     pub fn from_env() -> Result<Self, SetupError> {
-        let table = Table::new(dynamo::client_from_env()?, dynamo::variable(TABLE_NAME)?);
-        Ok(Self::new(table, std::env::vars().collect()))
+        Self::new(std::env::vars().collect())
+    }
+
+    /// What the client of a service is built from, by the name it has in `AWS_ENDPOINT_URL_…`.
+    #[must_use]
+    pub fn service(&self, name: &str) -> SdkConfig {
+        service(&self.aws, &self.settings, name)
     }
 
     /// A setting; an empty one is none, as CloudFormation has no other way to leave a variable out.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&str> {
-        self.settings.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        setting(&self.settings, name)
     }
+
+    /// A setting that the function can't do without.
+    ///
+    /// # Errors
+    /// It is missing.
+    pub fn required(&self, name: &'static str) -> Result<&str, SetupError> {
+        required(&self.settings, name)
+    }
+}
+
+fn service(aws: &SdkConfig, settings: &HashMap<String, String>, name: &str) -> SdkConfig {
+    let mut service = aws.to_builder();
+    service.set_endpoint_url(setting(settings, &format!("AWS_ENDPOINT_URL_{name}")).map(ToOwned::to_owned));
+    service.build()
+}
+
+pub(crate) fn setting<'a>(settings: &'a HashMap<String, String>, name: &str) -> Option<&'a str> {
+    settings.get(name).map(String::as_str).filter(|value| !value.is_empty())
+}
+
+pub(crate) fn required<'a>(settings: &'a HashMap<String, String>, name: &'static str) -> Result<&'a str, SetupError> {
+    setting(settings, name).ok_or(SetupError::Missing(name))
 }
 
 /// What an operation works on, opened once when its function starts.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, Metadata, optional_id};
+use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
@@ -32,7 +32,7 @@ pub struct GetActivityResolverRequest {
     #[serde(default, deserialize_with = "optional_id")]
     folder_id: Option<Id>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
 }
 
 impl Operation for Get {
@@ -40,9 +40,9 @@ impl Operation for Get {
     const PATH: &'static str = "/api/velt/activity/get";
     type Store = Reader;
     type Request = Json<GetActivityResolverRequest>;
-    type Data = Payloads;
+    type Answer = Answer<Payloads>;
 
-    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Answer<Payloads>, Error> {
+    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let filter = Filter { ids: request.activity_ids, documents: request.document_ids, folder: request.folder_id };
@@ -62,7 +62,7 @@ pub struct SaveActivityResolverRequest {
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
     /// There is one event, `activity.save`: only its type is checked.
     #[serde(default, rename = "event")]
     _event: Option<String>,
@@ -73,9 +73,9 @@ impl Operation for Save {
     const PATH: &'static str = "/api/velt/activity/save";
     type Store = Writer;
     type Request = Json<SaveActivityResolverRequest>;
-    type Data = ();
+    type Answer = Answer<()>;
 
-    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, mut records) = payload::open(caller, &metadata, request.activity, &NAMES)?;
         for record in &mut records {

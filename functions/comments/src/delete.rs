@@ -1,14 +1,13 @@
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, Metadata, optional_id};
+use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
-use shared::provider;
-use shared::records::Writer;
 use shared::scope::Caller;
+use storage::{FileRemover, Storage};
 
-use crate::COMMENTS;
+use crate::{COMMENTS, thread};
 
-/// `comments/delete`: deletes a thread. One that is gone is deleted already.
+/// `comments/delete`: deletes a thread, and the files attached to its comments. One that is gone is deleted already.
 #[derive(Debug)]
 pub struct Delete;
 
@@ -20,7 +19,7 @@ pub struct DeleteCommentResolverRequest {
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
     /// Says what is asked for by its path already: only its type is checked.
     #[serde(default, rename = "event")]
     _event: Option<String>,
@@ -29,12 +28,15 @@ pub struct DeleteCommentResolverRequest {
 impl Operation for Delete {
     const NAME: &'static str = "comments-delete";
     const PATH: &'static str = "/api/velt/comments/delete";
-    type Store = Writer;
+    type Store = FileRemover;
     type Request = Json<DeleteCommentResolverRequest>;
-    type Data = ();
+    type Answer = Answer<()>;
 
-    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(files: &FileRemover, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        provider::delete(writer, &COMMENTS, caller, &metadata, &request.comment_annotation_id).await
+        let scope = caller.organization(metadata.organization_id.as_ref(), "metadata.organizationId")?;
+        let id = &request.comment_annotation_id;
+        files.delete_with_record(&COMMENTS, &scope, id, Storage::Attachments, thread::name_files).await?;
+        Ok(Answer::done(1))
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, Metadata, optional_id};
+use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::json::Fields;
 use shared::operation::{Answer, Json, Operation};
 use shared::records::{Filter, Reader};
@@ -30,7 +30,7 @@ pub struct GetCommentResolverRequest {
     #[serde(default, rename = "allDocuments")]
     _all_documents: Option<bool>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
 }
 
 impl Operation for Get {
@@ -38,15 +38,16 @@ impl Operation for Get {
     const PATH: &'static str = "/api/velt/comments/get";
     type Store = Reader;
     type Request = Json<GetCommentResolverRequest>;
-    type Data = BTreeMap<Id, Fields>;
+    type Answer = Answer<BTreeMap<Id, Fields>>;
 
-    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Answer<Self::Data>, Error> {
+    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let filter =
             Filter { ids: request.comment_annotation_ids, documents: request.document_ids, folder: request.folder_id };
+        Error::unless_answerable("documentIds", filter.documents.as_ref().map_or(0, Vec::len))?;
         let records = reader.find(&COMMENTS, &scope, &filter).await?;
-        let threads = records.into_iter().map(thread::to_payload).collect::<Result<Self::Data, serde_json::Error>>();
+        let threads = records.into_iter().map(thread::to_payload).collect::<Result<BTreeMap<_, _>, _>>();
         let threads = threads.map_err(|error| Error::internal().caused_by(error))?;
         let count = threads.len();
         Ok(Answer::with(threads, count))

@@ -1,6 +1,6 @@
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, Metadata, TextOrNumber, optional_id};
+use shared::contract::{Id, Metadata, Object, TextOrNumber, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Payload, Records};
 use shared::provider;
@@ -31,7 +31,7 @@ pub struct SaveCommentResolverRequest {
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
     #[serde(default)]
     comment_id: Option<TextOrNumber>,
 }
@@ -41,9 +41,9 @@ impl Operation for Save {
     const PATH: &'static str = "/api/velt/comments/save";
     type Store = Writer;
     type Request = Json<SaveCommentResolverRequest>;
-    type Data = ();
+    type Answer = Answer<()>;
 
-    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let subject = Subject::of(request.event.as_deref(), request.comment_id.as_ref());
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, threads) = payload::open(caller, &metadata, request.comment_annotation, &NAMES)?;
@@ -79,7 +79,8 @@ impl<'a> Subject<'a> {
 
     fn save(self, scope: Scope, payload: Payload) -> Result<SaveRecord, Error> {
         let Payload { id, mut fields, document, folder } = payload;
-        let comments = thread::take_comments(&mut fields, &format!("commentAnnotation.{id}"))?;
+        let path = format!("commentAnnotation.{id}");
+        let comments = thread::take_comments(&mut fields, &path)?;
         let about_a_comment = matches!(self, Self::Comment { .. });
         let rule = if about_a_comment { Rule::Missing } else { Rule::Set };
         let mut changes = provider::changes(fields, rule);
@@ -87,14 +88,17 @@ impl<'a> Subject<'a> {
         if let Self::Comment { id, deleted: true } = self {
             deleted = Some(Change { slot: thread::comment_slot(id), value: None, rule: Rule::Set });
         }
+        let mut holds_files = false;
         for (comment_id, comment) in comments {
+            let came = thread::look_into(&comment_id, &comment, &format!("{path}.comments.{comment_id}"))?;
             let rule = match self {
                 Self::Comment { id, deleted: true } if id == comment_id.as_str() => continue,
                 Self::Comment { id, .. } if id != comment_id.as_str() => Rule::Missing,
                 Self::Annotation { .. } => Rule::Missing,
-                _ if thread::has_text(&comment) => Rule::UnlessDeleted,
+                _ if came.has_text => Rule::UnlessDeleted,
                 _ => Rule::Combine(thread::keep_text),
             };
+            holds_files |= came.holds_files;
             changes.push(Change { slot: thread::comment_slot(comment_id.as_str()), value: Some(comment), rule });
         }
         changes.extend(deleted);
@@ -104,7 +108,7 @@ impl<'a> Subject<'a> {
             (document, folder)
         };
         let revives = matches!(self, Self::Thread | Self::Annotation { added: true });
-        Ok(SaveRecord { scope, id, document, folder, changes, revives })
+        Ok(SaveRecord { scope, id, document, folder, changes, holds_files, revives })
     }
 }
 

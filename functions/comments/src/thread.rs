@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 
 use shared::Error;
-use shared::contract::Id;
+use shared::contract::{Id, TextOrNumber};
 use shared::json::{Fields, Json};
 use shared::records::{Record, Slot};
+use storage::named::Named;
 
 /// The field of a thread that holds its comments, by their ids.
 const COMMENTS: &str = "comments";
 
 /// The fields of a comment that are its text.
 const TEXT: [&str; 2] = ["commentText", "commentHtml"];
+
+/// The field of a comment that holds its files, by their ids.
+const ATTACHMENTS: &str = "attachments";
 
 /// Takes the comments out of a thread's fields, leaving an empty map in their place: that a thread came with comments is
 /// kept, even where it came with none.
@@ -45,22 +49,61 @@ pub(crate) fn comment_slot(id: &str) -> Slot {
     Slot::Comment(id.to_owned())
 }
 
-/// Whether the comment came with its text. One without was sent by a reader whom the text did not reach.
-pub(crate) fn has_text(comment: &Json) -> bool {
-    comment.read::<Fields>("").is_ok_and(|fields| TEXT.iter().any(|name| fields.contains_key(*name)))
+/// What of a comment came with a save.
+#[derive(Debug)]
+pub(crate) struct Came {
+    /// Whether its text did. A comment without was sent by a reader whom the text did not reach.
+    pub(crate) has_text: bool,
+    pub(crate) holds_files: bool,
 }
 
-/// The new comment with the stored one's text. Never fails: what is not an object has no text to keep.
+/// Looks into a comment.
+///
+/// # Errors
+/// It has an id of its own that is not the one it is under.
+pub(crate) fn look_into(id: &Id, comment: &Json, path: &str) -> Result<Came, Error> {
+    let fields: Fields = comment.read(path)?;
+    if let Some(own) = fields.get("commentId").filter(|own| !own.is_null())
+        && own.read::<TextOrNumber>(&format!("{path}.commentId"))?.as_str() != id.as_str()
+    {
+        return Err(Error::invalid(format!("{path}.commentId"), "is not the id that the comment is under"));
+    }
+    let holds_files = fields.get(ATTACHMENTS).is_some_and(|files| !Named::values(files).is_empty());
+    Ok(Came { has_text: has_text(&fields), holds_files })
+}
+
+fn has_text(comment: &Fields) -> bool {
+    TEXT.iter().any(|name| comment.get(*name).is_some_and(|text| !text.is_null()))
+}
+
+/// The new comment, which came without its text, with all of the stored one that it did not bring: its sender knew little
+/// of it. Never fails: what is not an object has no text to keep.
 pub(crate) fn keep_text(stored: &Json, new: &Json) -> Json {
-    let (Ok(mut stored), Ok(mut fields)) = (stored.read::<Fields>(""), new.read::<Fields>("")) else {
+    let (Ok(mut kept), Ok(mut fields)) = (stored.read::<Fields>(""), new.read::<Fields>("")) else {
         return new.clone();
     };
     for name in TEXT {
-        if let Some(text) = stored.remove(name) {
-            fields.insert(name.to_owned(), text);
+        fields.remove(name);
+    }
+    kept.append(&mut fields);
+    Json::from_value(&kept).unwrap_or_else(|_| new.clone())
+}
+
+/// Names the files attached to a thread's comments.
+pub(crate) fn name_files(thread: &Record, named: &mut Named<'_>) {
+    for (slot, comment) in &thread.slots {
+        let (Slot::Comment(_), Some(comment)) = (slot, comment) else { continue };
+        let Some(attachments) = comment.read::<Fields>("").ok().and_then(|mut fields| fields.remove(ATTACHMENTS))
+        else {
+            continue;
+        };
+        for (id, attachment) in Named::values(&attachments) {
+            if let Some(id) = id.and_then(|id| Id::try_from(id).ok()) {
+                named.id(&id.into());
+            }
+            named.attachment(&attachment);
         }
     }
-    Json::from_value(&fields).unwrap_or_else(|_| new.clone())
 }
 
 #[cfg(test)]
@@ -75,13 +118,20 @@ mod tests {
     fn a_comment_without_text_keeps_the_stored_text_and_changes_the_rest() {
         let stored = json(r#"{"commentId":1,"commentText":"a","commentHtml":"<p>a</p>","to":[1]}"#);
         let kept = keep_text(&stored, &json(r#"{"commentId":1,"attachments":{}}"#));
-        assert_eq!(kept, json(r#"{"attachments":{},"commentHtml":"<p>a</p>","commentId":1,"commentText":"a"}"#));
+        assert_eq!(
+            kept,
+            json(r#"{"attachments":{},"commentHtml":"<p>a</p>","commentId":1,"commentText":"a","to":[1]}"#)
+        );
+        let nulls = keep_text(&stored, &json(r#"{"commentText":null,"commentHtml":null,"to":[2]}"#));
+        assert_eq!(nulls, json(r#"{"commentHtml":"<p>a</p>","commentId":1,"commentText":"a","to":[2]}"#));
     }
 
     #[test]
     fn a_text_that_was_emptied_is_a_text() {
-        assert!(has_text(&json(r#"{"commentText":""}"#)));
-        assert!(!has_text(&json(r#"{"commentId":1}"#)));
+        let has_text =
+            |comment: &str| look_into(&Id::try_from("1".to_owned()).unwrap(), &json(comment), "c").unwrap().has_text;
+        assert!(has_text(r#"{"commentText":""}"#));
+        assert!(!has_text(r#"{"commentId":1,"commentText":null}"#));
     }
 
     #[test]

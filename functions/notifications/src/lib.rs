@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, Metadata, optional_id};
+use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
@@ -32,7 +32,7 @@ pub struct GetNotificationResolverRequest {
     #[serde(default)]
     notification_ids: Option<Vec<Id>>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
 }
 
 impl Operation for Get {
@@ -40,9 +40,9 @@ impl Operation for Get {
     const PATH: &'static str = "/api/velt/notifications/get";
     type Store = Reader;
     type Request = Json<GetNotificationResolverRequest>;
-    type Data = Payloads;
+    type Answer = Answer<Payloads>;
 
-    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Answer<Payloads>, Error> {
+    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let filter = Filter { ids: request.notification_ids, ..Filter::default() };
@@ -59,7 +59,7 @@ pub struct Save;
 #[serde(rename_all = "camelCase")]
 pub struct SaveNotificationsRequest {
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
     notifications: Records,
@@ -70,9 +70,9 @@ impl Operation for Save {
     const PATH: &'static str = "/api/velt/notifications/save";
     type Store = Writer;
     type Request = Json<SaveNotificationsRequest>;
-    type Data = ();
+    type Answer = Answer<()>;
 
-    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, notifications) = payload::open(caller, &metadata, request.notifications, &NAMES)?;
         provider::save(writer, &NOTIFICATIONS, &scope, notifications, Rule::Set).await
@@ -91,7 +91,7 @@ pub struct DeleteNotificationResolverRequest {
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
 }
 
 impl Operation for Delete {
@@ -99,9 +99,9 @@ impl Operation for Delete {
     const PATH: &'static str = "/api/velt/notifications/delete";
     type Store = Writer;
     type Request = Json<DeleteNotificationResolverRequest>;
-    type Data = ();
+    type Answer = Answer<()>;
 
-    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         writer.delete(&NOTIFICATIONS, &scope, &request.notification_id).await?;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, Metadata, optional_id};
+use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::json::{self, Fields};
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
@@ -41,7 +41,7 @@ pub struct GetReactionResolverRequest {
     #[serde(default, rename = "allDocuments")]
     _all_documents: Option<bool>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
 }
 
 impl Operation for Get {
@@ -49,9 +49,9 @@ impl Operation for Get {
     const PATH: &'static str = "/api/velt/reactions/get";
     type Store = Reader;
     type Request = Json<GetReactionResolverRequest>;
-    type Data = Payloads;
+    type Answer = Answer<Payloads>;
 
-    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Answer<Payloads>, Error> {
+    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let filter =
@@ -83,7 +83,7 @@ pub struct SaveReactionResolverRequest {
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
     /// What happened to the reaction makes no difference to what is stored: only its type is checked.
     #[serde(default, rename = "event")]
     _event: Option<String>,
@@ -94,9 +94,9 @@ impl Operation for Save {
     const PATH: &'static str = "/api/velt/reactions/save";
     type Store = Writer;
     type Request = Json<SaveReactionResolverRequest>;
-    type Data = ();
+    type Answer = Answer<()>;
 
-    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, reactions) = payload::open(caller, &metadata, request.reaction_annotation, &NAMES)?;
         provider::save(writer, &REACTIONS, &scope, reactions, Rule::Set).await
@@ -115,7 +115,7 @@ pub struct DeleteReactionResolverRequest {
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
     /// Says what is asked for by its path already: only its type is checked.
     #[serde(default, rename = "event")]
     _event: Option<String>,
@@ -126,9 +126,9 @@ impl Operation for Delete {
     const PATH: &'static str = "/api/velt/reactions/delete";
     type Store = Writer;
     type Request = Json<DeleteReactionResolverRequest>;
-    type Data = ();
+    type Answer = Answer<()>;
 
-    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         provider::delete(writer, &REACTIONS, caller, &metadata, &request.reaction_annotation_id).await
     }

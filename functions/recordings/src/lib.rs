@@ -1,8 +1,15 @@
 //! The recorder provider: one Lambda function an operation; see `src/bin`.
 
+mod delete;
+mod files;
+mod upload;
+
+pub use delete::Delete;
+pub use upload::{Upload, UploadDelete};
+
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, Metadata, optional_id};
+use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
@@ -41,7 +48,7 @@ pub struct GetRecorderResolverRequest {
     #[serde(default, rename = "allDocuments")]
     _all_documents: Option<bool>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
 }
 
 impl Operation for Get {
@@ -49,9 +56,9 @@ impl Operation for Get {
     const PATH: &'static str = "/api/velt/recordings/get";
     type Store = Reader;
     type Request = Json<GetRecorderResolverRequest>;
-    type Data = Payloads;
+    type Answer = Answer<Payloads>;
 
-    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Answer<Payloads>, Error> {
+    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
         let filter =
@@ -75,7 +82,7 @@ pub struct SaveRecorderResolverRequest {
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
     /// What happened to the recording makes no difference to what is stored: only its type is checked.
     #[serde(default, rename = "event")]
     _event: Option<String>,
@@ -86,42 +93,15 @@ impl Operation for Save {
     const PATH: &'static str = "/api/velt/recordings/save";
     type Store = Writer;
     type Request = Json<SaveRecorderResolverRequest>;
-    type Data = ();
+    type Answer = Answer<()>;
 
-    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, recordings) = payload::open(caller, &metadata, request.recorder_annotation, &NAMES)?;
-        provider::save(writer, &RECORDINGS, &scope, recordings, Rule::Set).await
-    }
-}
-
-/// `recordings/delete`: deletes a recording. One that is gone is deleted already.
-#[derive(Debug)]
-pub struct Delete;
-
-/// `DeleteRecorderResolverRequest`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DeleteRecorderResolverRequest {
-    recorder_annotation_id: Id,
-    #[serde(default, deserialize_with = "optional_id")]
-    organization_id: Option<Id>,
-    #[serde(default)]
-    metadata: Option<Metadata>,
-    /// Says what is asked for by its path already: only its type is checked.
-    #[serde(default, rename = "event")]
-    _event: Option<String>,
-}
-
-impl Operation for Delete {
-    const NAME: &'static str = "recordings-delete";
-    const PATH: &'static str = "/api/velt/recordings/delete";
-    type Store = Writer;
-    type Request = Json<DeleteRecorderResolverRequest>;
-    type Data = ();
-
-    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
-        let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        provider::delete(writer, &RECORDINGS, caller, &metadata, &request.recorder_annotation_id).await
+        let mut saves = provider::saves(&scope, recordings, Rule::Set);
+        for save in &mut saves {
+            save.holds_files = save.changes.iter().any(files::is_named_by);
+        }
+        provider::save_records(writer, &RECORDINGS, &saves).await
     }
 }

@@ -1,6 +1,6 @@
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, optional_id};
+use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::records::Writer;
 use shared::scope::Caller;
@@ -17,14 +17,16 @@ pub struct Delete;
 #[serde(rename_all = "camelCase")]
 pub struct DeleteUsersRequest {
     #[serde(default)]
-    users: Vec<Identity>,
+    users: Vec<Object<Identity>>,
     #[serde(default)]
     user_ids: Vec<Id>,
     #[serde(default)]
     user_id: Option<Id>,
-    /// Whose users `userIds` and `userId` are; without one, those that every organization sees.
+    /// Whose users those are that don't say it themselves; without one, those that every organization sees.
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
+    #[serde(default)]
+    metadata: Option<Object<Metadata>>,
 }
 
 impl Operation for Delete {
@@ -32,13 +34,17 @@ impl Operation for Delete {
     const PATH: &'static str = "/api/velt/users/delete";
     type Store = Writer;
     type Request = Json<DeleteUsersRequest>;
-    type Data = ();
+    type Answer = Answer<()>;
 
-    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        let organization = metadata.organization_id;
         let named = request.user_ids.into_iter().chain(request.user_id);
-        let named = named.map(|id| (request.organization_id.clone(), id));
-        let users: Vec<(Option<Id>, Id)> =
-            request.users.into_iter().map(|user| (user.organization_id, user.user_id)).chain(named).collect();
+        let mut users: Vec<(Option<Id>, Id)> = named.map(|id| (organization.clone(), id)).collect();
+        for (index, Object(user)) in request.users.into_iter().enumerate() {
+            let own = user.organization(organization.as_ref(), &format!("users[{index}]"))?.cloned();
+            users.push((own, user.user_id));
+        }
         if users.is_empty() {
             return Err(Error::invalid("users", "is required: the users to delete, or userIds"));
         }

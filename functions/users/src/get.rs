@@ -1,6 +1,6 @@
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, Metadata, optional_id};
+use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::provider::Payloads;
 use shared::scope::Caller;
@@ -19,7 +19,7 @@ pub struct GetUserResolverRequest {
     organization_id: Option<Id>,
     user_ids: Vec<Id>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
 }
 
 impl Operation for Get {
@@ -27,10 +27,13 @@ impl Operation for Get {
     const PATH: &'static str = "/api/velt/users/get";
     type Store = Source;
     type Request = Json<GetUserResolverRequest>;
-    type Data = Payloads;
+    type Answer = Answer<Payloads>;
 
-    async fn run(source: &Source, caller: &Caller, Json(request): Self::Request) -> Result<Answer<Payloads>, Error> {
+    async fn run(source: &Source, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        if metadata.organization_id.is_none() {
+            Error::unless_answerable("userIds", request.user_ids.len())?;
+        }
         let users = source.users(caller, metadata.organization_id.as_ref(), &request.user_ids).await?;
         let count = users.len();
         Ok(Answer::with(users, count))

@@ -22,7 +22,12 @@ pub use source::Source;
 /// Users. One is found by its id in every organization at once (as its document), and by its email (as its folder).
 pub const USERS: Feature = Feature { name: "users", remembers_deletions: false, crosses_organizations: true };
 
-/// What an email is found by: a digest of it in lower case, so that no key, log or metric of AWS holds an address.
+/// What an email is found by: a digest of it in lower case, so that no key, log or metric of AWS holds an address. An empty
+/// one is none.
 fn email_key(email: &str) -> Option<Id> {
+    let email = email.trim();
+    if email.is_empty() {
+        return None;
+    }
     Id::try_from(sha256(&email.to_lowercase())).ok()
 }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, Metadata, optional_id};
+use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::scope::Caller;
 
@@ -26,7 +26,7 @@ pub struct ResolveUserIdsByEmailRequest {
     #[serde(default, rename = "folderId")]
     _folder_id: Option<String>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
 }
 
 impl Operation for Resolve {
@@ -34,14 +34,15 @@ impl Operation for Resolve {
     const PATH: &'static str = "/api/velt/users/resolve";
     type Store = Source;
     type Request = Json<ResolveUserIdsByEmailRequest>;
-    type Data = BTreeMap<String, Id>;
+    type Answer = Answer<BTreeMap<String, Id>>;
 
-    async fn run(source: &Source, caller: &Caller, Json(request): Self::Request) -> Result<Answer<Self::Data>, Error> {
+    async fn run(source: &Source, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
+        Error::unless_answerable("emails", request.emails.len())?;
         let distinct: BTreeSet<String> = request.emails.iter().map(|email| email.to_lowercase()).collect();
         let known = source.ids_by_email(caller, &scope, distinct.into_iter().collect()).await?;
-        let resolved: Self::Data = request
+        let resolved: BTreeMap<String, Id> = request
             .emails
             .into_iter()
             .filter_map(|email| known.get(&email.to_lowercase()).cloned().map(|id| (email, id)))

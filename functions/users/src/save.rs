@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, optional_id};
+use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::json::{self, Fields};
 use shared::operation::{Answer, Json, Operation};
 use shared::provider;
@@ -18,8 +18,14 @@ pub struct Save;
 
 /// The users to store. Velt has no type for it: it never sends one.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SaveUsersRequest {
     users: Vec<Fields>,
+    /// Whose users those are that don't say it themselves.
+    #[serde(default, deserialize_with = "optional_id")]
+    organization_id: Option<Id>,
+    #[serde(default)]
+    metadata: Option<Object<Metadata>>,
 }
 
 /// The fields of a user that are acted on.
@@ -34,24 +40,42 @@ pub(crate) struct Identity {
     email: Option<String>,
 }
 
+impl Identity {
+    /// The user's own organization, or that of the request.
+    ///
+    /// # Errors
+    /// The two differ.
+    pub(crate) fn organization<'a>(&'a self, request: Option<&'a Id>, path: &str) -> Result<Option<&'a Id>, Error> {
+        match (&self.organization_id, request) {
+            (Some(own), Some(request)) if own != request => {
+                Err(Error::invalid(format!("{path}.organizationId"), "is another organization than the request's"))
+            }
+            (Some(own), _) => Ok(Some(own)),
+            (None, request) => Ok(request),
+        }
+    }
+}
+
 impl Operation for Save {
     const NAME: &'static str = "users-save";
     const PATH: &'static str = "/api/velt/users/save";
     type Store = Writer;
     type Request = Json<SaveUsersRequest>;
-    type Data = ();
+    type Answer = Answer<()>;
 
-    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Answer<()>, Error> {
+    async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         if request.users.is_empty() {
             return Err(Error::invalid("users", "is empty: at least one user is required"));
         }
+        let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let mut seen = HashSet::new();
         let mut saves = Vec::with_capacity(request.users.len());
         for (index, fields) in request.users.into_iter().enumerate() {
             let path = format!("users[{index}]");
             let whole = json::Json::from_value(&fields).map_err(|error| Error::internal().caused_by(error))?;
-            let user: Identity = whole.read(&path)?;
-            let scope = match &user.organization_id {
+            let Object(user): Object<Identity> = whole.read(&path)?;
+            let organization = user.organization(metadata.organization_id.as_ref(), &path)?;
+            let scope = match organization {
                 Some(organization) => caller.organization(Some(organization), &path)?,
                 None => caller.everybody(),
             };
@@ -68,6 +92,7 @@ impl Operation for Save {
                 document: Move::Set(Some(user.user_id)),
                 folder,
                 changes: provider::changes(fields, Rule::Set),
+                holds_files: false,
                 revives: true,
             });
         }

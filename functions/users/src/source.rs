@@ -93,7 +93,8 @@ impl Source {
         let id = match self {
             Self::Directory(directory) => directory.id_by_email(scopes, &email).await?,
             Self::Own(reader) => {
-                let filter = Filter { folder: email_key(&email), ..Filter::default() };
+                let Some(key) = email_key(&email) else { return Ok(None) };
+                let filter = Filter { folder: Some(key), ..Filter::default() };
                 let mut found = None;
                 for scope in scopes {
                     let records = reader.find(&USERS, scope, &filter).await?;

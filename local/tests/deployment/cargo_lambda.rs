@@ -14,7 +14,7 @@ fn cargo_lambda(environment: &Environment, arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     let path = format!("{}:{}", root().join(".tools/bin").display(), std::env::var("PATH").unwrap());
     command.current_dir(root()).env("PATH", path).arg("lambda").args(arguments);
-    command.envs(environment.variables()).stdin(Stdio::null());
+    command.envs(&environment.environment).stdin(Stdio::null());
     command
 }
 

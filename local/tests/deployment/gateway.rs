@@ -51,7 +51,30 @@ fn an_origin_is_exact() {
     }
 }
 
-/// What a function may do: its actions by name, and on which keys.
+/// Which calls to the table a function may make, and on which keys: those of its own feature, and of the files that it
+/// deletes with a record.
+fn calls(name: &str) -> Vec<(&'static str, String)> {
+    let files = [("attachments", "attachments#*"), ("recordings", "recording-files#*")];
+    let (feature, operation) = name.split_once('-').unwrap();
+    let of_files =
+        files.into_iter().find(|(name, _)| *name == feature || (feature, *name) == ("comments", "attachments"));
+    let own = format!("{feature}#*");
+    match (feature, operation) {
+        (_, "get" | "resolve") if feature != "files" => vec![("Get", own)],
+        ("files", "get") => files.map(|(_, keys)| ("Get", keys.to_owned())).into(),
+        ("uploads", "start") => vec![],
+        ("uploads", "finish") => files.map(|(_, keys)| ("Save", keys.to_owned())).into(),
+        ("recordings", "upload") => vec![("Save", files[1].1.to_owned())],
+        ("recordings", "upload-delete") => vec![("Delete", files[1].1.to_owned())],
+        (_, "save") => vec![("Save", own)],
+        // A thread leaves a marker.
+        ("comments", "delete") => vec![("Mark", own), ("Delete", of_files.unwrap().1.to_owned())],
+        ("recordings", "delete") => vec![("Delete", own), ("Delete", of_files.unwrap().1.to_owned())],
+        (_, "delete") => vec![("Delete", own)],
+        _ => panic!("{name}: what may it do?"),
+    }
+}
+
 #[test]
 fn a_function_may_do_what_its_operation_does_to_its_own_feature() {
     let template = Template::read();
@@ -59,33 +82,60 @@ fn a_function_may_do_what_its_operation_does_to_its_own_feature() {
     assert_eq!(texts(template.at("Mappings.Calls.Get.Actions")), reads);
     for (id, properties) in template.resources("AWS::Serverless::Function") {
         let name = properties["CodeUri"].as_str().unwrap().strip_prefix("target/lambda/").unwrap();
-        let (feature, operation) = name.split_once('-').unwrap();
-        let calls = match (feature, operation) {
-            (_, "get" | "resolve") => "Get",
-            (_, "save") => "Save",
-            // A thread leaves a marker.
-            ("comments", "delete") => "Mark",
-            (_, "delete") => "Delete",
-            _ => panic!("{id}: what may it do?"),
-        };
-        for statement in statements(properties) {
-            let action = argument(&statement["Action"], "FindInMap");
-            assert_eq!(texts(action), ["Calls", calls, "Actions"], "{id}");
+        let allowed = table_statements(properties).into_iter().map(|statement| {
+            let action = texts(argument(&statement["Action"], "FindInMap"));
+            assert_eq!((action[0], action[2]), ("Calls", "Actions"), "{id}");
             let keys = at(statement, "Condition.ForAllValues:StringLike.dynamodb:LeadingKeys");
-            assert_eq!(keys, &Value::from(format!("{feature}#*")), "{id}");
-        }
+            (action[1].to_owned(), keys.as_str().unwrap().to_owned())
+        });
+        let wanted = calls(name).into_iter().map(|(calls, keys)| (calls.to_owned(), keys));
+        assert_eq!(allowed.collect::<Vec<_>>(), wanted.collect::<Vec<_>>(), "{id}");
+    }
+}
+
+#[test]
+fn only_functions_of_files_touch_a_bucket_and_only_their_prefixes() {
+    let template = Template::read();
+    for (id, properties) in template.resources("AWS::Serverless::Function") {
+        let text = yaml_serde::to_string(&properties["Policies"]).unwrap();
+        let touches = text.contains("s3:");
+        let is_of_files = ["Attachments", "Uploads", "Files", "RecordingsUpload", "RecordingsDelete", "CommentsDelete"];
+        assert_eq!(touches, is_of_files.iter().any(|name| id.starts_with(name)), "{id}");
+        let (attachments, recordings) = (text.contains("attachments/*"), text.contains("recordings/*"));
+        let both = id.starts_with("Uploads") || id.starts_with("Files");
+        assert_eq!(attachments && recordings, both, "{id}");
+        assert!(!text.contains("s3:*") && !text.contains("Bucket}/*"), "{id}");
+    }
+}
+
+#[test]
+fn buckets_are_private_and_encrypted_and_keep_what_is_there() {
+    let template = Template::read();
+    let buckets = template.resources("AWS::S3::Bucket");
+    assert_eq!(buckets.len(), 2);
+    for (id, bucket) in buckets {
+        let blocked = bucket["PublicAccessBlockConfiguration"].as_mapping().unwrap();
+        assert!(blocked.len() == 4 && blocked.values().all(|value| value.as_bool() == Some(true)), "{id}");
+        assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled");
+        let rules = bucket["LifecycleConfiguration"]["Rules"].as_sequence().unwrap();
+        assert!(rules.iter().any(|rule| rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 1), "{id}");
+        let pending = rules.iter().find(|rule| rule["Prefix"] == storage::direct::PENDING).unwrap();
+        assert_eq!(pending["ExpirationInDays"], 1);
+        let policy = template.at(&format!("Resources.{id}Policy.Properties.PolicyDocument.Statement"));
+        assert_eq!(policy[0]["Effect"], "Deny");
+        assert_eq!(policy[0]["Condition"]["Bool"]["aws:SecureTransport"], "false");
+        assert_eq!(template.at(&format!("Resources.{id}.DeletionPolicy")), "Retain");
     }
 }
 
 /// The statements on the bundle's own table.
-fn statements(properties: &Value) -> Vec<&Value> {
+fn table_statements(properties: &Value) -> Vec<&Value> {
     let policies = properties["Policies"].as_sequence().unwrap().iter();
     let statements = policies.filter_map(|policy| policy.get("Statement")).flat_map(|list| list.as_sequence().unwrap());
-    statements
-        .map(|statement| match statement {
-            // Reading a company's own table instead; the last is for this one.
-            Value::Tagged(tagged) => tagged.value.as_sequence().unwrap().last().unwrap(),
-            statement => statement,
-        })
-        .collect()
+    let statements = statements.map(|statement| match statement {
+        // Reading a company's own table instead; the last is for this one.
+        Value::Tagged(tagged) => tagged.value.as_sequence().unwrap().last().unwrap(),
+        statement => statement,
+    });
+    statements.filter(|statement| matches!(statement["Action"], Value::Tagged(_))).collect()
 }

@@ -38,7 +38,8 @@ async fn the_template_defines_the_table_that_is_tested() {
     }
 
     let server = server().await;
-    let table = server.dynamodb().describe_table().table_name(&server.environment.table).send().await.unwrap();
+    let table =
+        server.dynamodb().describe_table().table_name(server.environment.get("TABLE_NAME")).send().await.unwrap();
     let table = table.table.unwrap();
     let mut tested = BTreeSet::from([of_store("", table.key_schema(), "")]);
     for index in table.global_secondary_indexes() {

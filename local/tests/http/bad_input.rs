@@ -161,8 +161,10 @@ async fn the_rest_of_a_comment_save_has_types_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_is_json() {
     let app = App::start().await;
-    let operations = app.server.operations();
-    assert!(operations.len() >= 18, "{operations:?}");
+    let mut operations = app.server.operations();
+    // These take a form.
+    operations.retain(|operation| !["attachments/save", "recordings/upload"].contains(&operation.as_str()));
+    assert!(operations.len() >= 22, "{operations:?}");
     for operation in operations {
         for body in ["", " ", "nonsense", "{", "{\"a\":}", "{}{}", "[]", "null", "7", "\"text\"", "{\"a\":\"\u{1}\"}"] {
             let message = app.post_text(&operation, body).await.refused(400);
@@ -212,4 +214,60 @@ async fn only_json_by_its_content_type() {
 
     let request = app.http.post(app.url("comments/save")).header("content-type", "Application/JSON; charset=utf-8");
     assert_eq!(request.body(body).send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_no_list_of_its_values() {
+    let app = App::start().await;
+    for provider in &PROVIDERS {
+        let save = provider.operation("save");
+        let request = json!({ provider.records: { "r": {} }, "metadata": ["acme", "d", "f"] });
+        refuses(&app, &save, request, "metadata: ").await;
+        if !provider.organization_on_top || provider.name == "activity" {
+            let own = provider.save_request("acme", "r", &json!({ "metadata": ["acme"] }));
+            refuses(&app, &save, own, &format!("{}.r.metadata: ", provider.records)).await;
+        }
+        if let Some(mut request) = provider.delete_request("acme", "r") {
+            request["metadata"] = json!(["acme"]);
+            refuses(&app, &provider.operation("delete"), request, "metadata: ").await;
+        }
+        nothing_is_stored(&app, provider).await;
+    }
+    refuses(&app, "users/save", json!({ "users": [["u"]] }), "users[0]: ").await;
+    refuses(&app, "users/delete", json!({ "users": [["u"]] }), "users[0]: ").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_has_its_own_organization_or_that_of_the_request_and_not_a_neighbours() {
+    let app = App::start().await;
+    for provider in PROVIDERS.iter().filter(|provider| provider.name != "notifications") {
+        let records = json!({ "a": { "metadata": { "organizationId": "acme" } }, "b": {} });
+        let field = format!("{}.b.metadata.organizationId: ", provider.records);
+        refuses(&app, &provider.operation("save"), json!({ provider.records: records }), &field).await;
+        nothing_is_stored(&app, provider).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_has_no_other_id_than_its_own() {
+    let app = App::start().await;
+    let comments = json!({ "1": { "commentId": 1 }, "2": { "commentId": 3 } });
+    let request =
+        json!({ "commentAnnotation": { "t": { "comments": comments } }, "metadata": { "organizationId": "acme" } });
+    refuses(&app, "comments/save", request, "commentAnnotation.t.comments.2.commentId: ").await;
+    assert_eq!(app.thread("t").await, Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_can_be_answered_in_time_is_refused_with_advice() {
+    let app = App::start().await;
+    let many: Vec<String> = (0..1001).map(|n| n.to_string()).collect();
+    for provider in &PROVIDERS {
+        if provider.name != "notifications" {
+            let request = json!({ "organizationId": "acme", "documentIds": many });
+            refuses(&app, &provider.operation("get"), request, "documentIds: ").await;
+        }
+    }
+    refuses(&app, "users/resolve", json!({ "organizationId": "acme", "emails": many }), "emails: ").await;
+    refuses(&app, "users/get", json!({ "userIds": many }), "userIds: ").await;
 }

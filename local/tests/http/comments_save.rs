@@ -201,3 +201,18 @@ async fn several_threads_are_merged_each_by_its_own_rules() {
     let all = app.ok("comments/get", &json!({ "organizationId": "acme" })).await;
     assert_eq!(all.as_object().unwrap().len(), 151);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_from_a_degraded_reader_erases_nothing_it_does_not_know() {
+    let app = App::start().await;
+    let whole = json!({
+        "commentId": 1, "commentText": "a", "commentHtml": "<p>a</p>", "attachments": { "7": { "url": "u" } }, "n": 1,
+    });
+    app.save_thread("t", json!({ "comments": { "1": whole } }), "comment.add", 1).await;
+    for degraded in [json!({ "commentId": 1, "n": 2 }), json!({ "commentText": null, "commentHtml": null, "n": 2 })] {
+        app.save_thread("t", json!({ "comments": { "1": degraded } }), "comment.update", 1).await;
+        let mut expected = whole.clone();
+        expected["n"] = json!(2);
+        assert_eq!(app.thread("t").await["comments"]["1"], expected);
+    }
+}

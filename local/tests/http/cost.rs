@@ -1,7 +1,6 @@
 //! What each operation asks of DynamoDB: calls, and capacity, which is what AWS bills.
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use shared::operation::{FromRequest as _, Operation};
 use shared::scope::Caller;
@@ -25,8 +24,9 @@ impl Meter {
     /// Runs an operation and tells what it asked for.
     async fn run<O: Operation>(&self, request: Value) -> Usage {
         let store = O::Store::open(&self.setup).unwrap();
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        let request = O::Request::from_request(&headers, request.to_string().as_bytes()).await.unwrap();
+        let request = http::Request::post(O::PATH).header(CONTENT_TYPE, "application/json").body(request.to_string());
+        let (parts, body) = request.unwrap().into_parts();
+        let request = O::Request::from_request(&parts, body.into()).await.unwrap();
         let (answer, usage) = measured(Box::pin(O::run(&store, &Caller::open(), request))).await;
         answer.unwrap();
         usage

@@ -42,7 +42,7 @@ async fn the_inventory_lists_every_attribute_and_none_that_is_not_there() {
     let app = App::start().await;
     fill(&app).await;
     let client = app.server.dynamodb();
-    let mut pages = client.scan().table_name(&app.server.environment.table).into_paginator().items().send();
+    let mut pages = client.scan().table_name(app.server.environment.get("TABLE_NAME")).into_paginator().items().send();
     let mut stored = BTreeSet::new();
     let mut features = BTreeSet::new();
     while let Some(item) = pages.next().await {
@@ -65,7 +65,14 @@ async fn the_inventory_lists_every_attribute_and_none_that_is_not_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_inventory_lists_every_index() {
     let app = App::start().await;
-    let table = app.server.dynamodb().describe_table().table_name(&app.server.environment.table).send().await.unwrap();
+    let table = app
+        .server
+        .dynamodb()
+        .describe_table()
+        .table_name(app.server.environment.get("TABLE_NAME"))
+        .send()
+        .await
+        .unwrap();
     let table = table.table.unwrap();
     for index in table.global_secondary_indexes() {
         let key = index.key_schema()[0].attribute_name();

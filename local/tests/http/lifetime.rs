@@ -40,7 +40,8 @@ async fn its_greeting_has_a_curl_line_that_works_and_its_environment_is_that_of_
 
     let output = Command::new(env!("CARGO_BIN_EXE_local")).args(["env", "--port", program.port()]).output().unwrap();
     let environment = String::from_utf8(output.stdout).unwrap();
-    for name in ["AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:", "AWS_REGION=", "AWS_ACCESS_KEY_ID=local", "TABLE_NAME="]
+    for name in
+        ["AWS_ENDPOINT_URL_DYNAMODB='http://127.0.0.1:", "AWS_REGION=", "AWS_ACCESS_KEY_ID='local'", "TABLE_NAME="]
     {
         assert!(environment.contains(&format!("export {name}")), "{environment}");
     }

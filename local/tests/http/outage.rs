@@ -1,21 +1,28 @@
 //! A store that is down or slow is an honest 503 within the request's time.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodb::config::Credentials;
 use local::functions;
 use serde_json::{Value, json};
-use shared::records::Table;
 use shared::setup::Setup;
 use tokio::net::TcpListener;
 
 use crate::support::PROVIDERS;
 
+fn setup(endpoint: &str) -> Setup {
+    let settings = [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", endpoint),
+        ("TABLE_NAME", "velt"),
+        ("LINK_KEYS", r#"{"current":"1","1":"not-a-secret-for-tests"}"#),
+    ];
+    Setup::new(settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into()).unwrap()
+}
+
 async fn answers(endpoint: String) -> Vec<(&'static str, Value)> {
-    let credentials = Credentials::new("local", "local", None, None, "test");
-    let client = shared::dynamo::client("us-east-1".to_owned(), credentials, Some(endpoint));
-    let setup = Setup::new(Table::new(client, "velt".to_owned()), HashMap::new());
+    let setup = setup(&endpoint);
     let functions = functions(&setup).unwrap();
     let mut calls = Vec::new();
     for provider in &PROVIDERS {
@@ -79,9 +86,7 @@ async fn a_store_that_never_answers_is_given_up_within_the_functions_time() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let started = Instant::now();
-    let credentials = Credentials::new("local", "local", None, None, "test");
-    let client = shared::dynamo::client("us-east-1".to_owned(), credentials, Some(endpoint));
-    let setup = Setup::new(Table::new(client, "velt".to_owned()), HashMap::new());
+    let setup = setup(&endpoint);
     let functions = functions(&setup).unwrap();
     let event = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../events/comments-get.json")).unwrap();
     let get = functions.iter().find(|function| function.name == "comments-get").unwrap();

@@ -254,3 +254,29 @@ async fn a_directory_that_is_set_up_wrongly_does_not_start() {
         assert!(started.is_err(), "{setting}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_requests_organization_is_that_of_its_users() {
+    let app = App::start().await;
+    let user = json!({ "userId": "u", "email": "u@example.com" });
+    app.ok("users/save", &json!({ "organizationId": "acme", "users": [user] })).await;
+    for (organization, found) in [("acme", json!({ "u@example.com": "u" })), ("other", json!({}))] {
+        let request = json!({ "organizationId": organization, "emails": ["u@example.com"] });
+        assert_eq!(app.ok("users/resolve", &request).await, found);
+    }
+    let two = json!({ "organizationId": "acme", "users": [{ "userId": "u", "organizationId": "other" }] });
+    for operation in ["users/save", "users/delete"] {
+        let message = app.refused(400, operation, &two).await;
+        assert!(message.starts_with("users[0].organizationId: "), "{message}");
+    }
+    app.ok("users/delete", &json!({ "organizationId": "acme", "users": [{ "userId": "u" }] })).await;
+    assert_eq!(app.ok("users/get", &json!({ "organizationId": "acme", "userIds": ["u"] })).await, json!({}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_email_is_nobodys() {
+    let app = App::start().await;
+    app.ok("users/save", &json!({ "users": [{ "userId": "u", "email": "" }, { "userId": "v", "email": " " }] })).await;
+    let request = json!({ "organizationId": "acme", "emails": ["", " "] });
+    assert_eq!(app.ok("users/resolve", &request).await, json!({}));
+}

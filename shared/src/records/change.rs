@@ -69,6 +69,8 @@ pub struct Save {
     pub folder: Move,
     /// What becomes of its slots. No slot twice.
     pub changes: Vec<Change>,
+    /// Whether it brings the names of files, which are to be deleted before the record is.
+    pub holds_files: bool,
     /// Whether it makes a deleted record anew. One that does not, changes nothing of a deleted record.
     pub revives: bool,
 }
@@ -84,6 +86,7 @@ impl Save {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Content {
     pub(super) place: Place,
+    pub(super) holds_files: bool,
     pub(super) slots: BTreeMap<Slot, Option<Json>>,
 }
 
@@ -92,6 +95,7 @@ pub(super) fn merge(stored: &Content, save: &Save) -> Result<Content, Error> {
     let mut next = stored.clone();
     save.document.apply(&mut next.place.document);
     save.folder.apply(&mut next.place.folder);
+    next.holds_files |= save.holds_files;
     for change in &save.changes {
         let old = stored.slots.get(&change.slot);
         let new = match (change.rule, old) {

@@ -5,14 +5,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 
-use super::item::{self, GENERATION, Item, REVISION, Shape, text};
+use super::change::Content;
+use super::item::{self, FILES, GENERATION, Item, REVISION, Shape, text};
 use super::key::{self, RecordKey};
+use super::read::Stored;
 use super::table::{PARTITION, SORT};
-use super::write::Backoff;
-use super::{Feature, Writer};
+use super::write::{Backoff, Expression, Outcome};
+use super::{Feature, Record, Writer};
 use crate::Error;
+use crate::aws::failed;
 use crate::contract::Id;
-use crate::dynamo::failed;
 use crate::scope::Scope;
 use crate::usage;
 
@@ -28,18 +30,81 @@ impl Writer {
     /// # Errors
     /// [`Error::unavailable`] when it could not be made durable.
     pub async fn delete(&self, feature: &Feature, scope: &Scope, id: &Id) -> Result<(), Error> {
+        self.delete_after(feature, scope, id, |_| std::future::ready(Ok(()))).await
+    }
+
+    /// As [`Writer::delete`]; a record that names files is first read and given to `first`, and deleted when that is done.
+    /// Where somebody changed it meanwhile, all is done again.
+    ///
+    /// # Errors
+    /// As [`Writer::delete`], or that of `first`: the record is then still there, so that a retry finds its files.
+    pub async fn delete_after<F>(
+        &self,
+        feature: &Feature,
+        scope: &Scope,
+        id: &Id,
+        first: impl Fn(Record) -> F,
+    ) -> Result<(), Error>
+    where
+        F: Future<Output = Result<(), Error>>,
+    {
         let key = RecordKey::new(feature, scope, id);
         let mut backoff = Backoff::default();
-        while !(self.delete_packed(feature, &key, id).await? || self.delete_wide(feature, &key, id).await?) {
+        while !self.delete_unread(feature, &key, id).await? {
+            let stored = self.reader.load(&key).await?;
+            if stored.content.holds_files {
+                let Content { place, slots, .. } = stored.content.clone();
+                first(Record { id: id.clone(), place, slots }).await?;
+            }
+            if self.delete_read(feature, &key, id, &stored).await? {
+                break;
+            }
             backoff.wait().await?;
         }
         Ok(())
     }
 
-    /// Deletes the record's item, or puts a marker in its place. Nothing is done to a wide one; the answer is no.
-    async fn delete_packed(&self, feature: &Feature, key: &RecordKey, id: &Id) -> Result<bool, Error> {
+    /// Deletes a record's item, or puts a marker in its place, where nothing has to be known of it; whether so.
+    async fn delete_unread(&self, feature: &Feature, key: &RecordKey, id: &Id) -> Result<bool, Error> {
+        let mut plain = Expression::default();
+        plain.require_none(GENERATION);
+        plain.require_none(FILES);
+        self.delete_item(feature, key, id, plain).await
+    }
+
+    /// Deletes a record as it was read; whether nobody came between.
+    async fn delete_read(&self, feature: &Feature, key: &RecordKey, id: &Id, stored: &Stored) -> Result<bool, Error> {
+        let Some(revision) = &stored.revision else { return Ok(false) };
+        let mut seen = Expression::default();
+        seen.require(REVISION, text(revision));
+        let (Shape::Wide(generation) | Shape::Deleted(Some(generation))) = &stored.shape else {
+            return self.delete_item(feature, key, id, seen).await;
+        };
+        // Deleted for readers at once, while its values still are to be swept away.
+        let mut sweeping = marker(key, id);
+        sweeping.insert(GENERATION.to_owned(), text(generation));
+        if !self.put_marker(sweeping, seen).await? {
+            return Ok(false);
+        }
+        self.sweep(key, generation).await?;
+        let mut swept = Expression::default();
+        swept.require(GENERATION, text(generation));
+        if self.put_marker(marker(key, id), swept).await? && !feature.remembers_deletions {
+            return self.delete_unread(feature, key, id).await;
+        }
+        Ok(true)
+    }
+
+    /// Deletes the record's item, or puts a marker in its place, on a condition; whether it held.
+    async fn delete_item(
+        &self,
+        feature: &Feature,
+        key: &RecordKey,
+        id: &Id,
+        condition: Expression,
+    ) -> Result<bool, Error> {
         if feature.remembers_deletions {
-            return self.put_marker(marker(key, id), "attribute_not_exists(#name)", GENERATION, None).await;
+            return self.put_marker(marker(key, id), condition).await;
         }
         let sent = self
             .table
@@ -48,8 +113,9 @@ impl Writer {
             .table_name(&self.table.name)
             .key(PARTITION, text(&key.partition))
             .key(SORT, text(key::RECORD))
-            .condition_expression("attribute_not_exists(#name)")
-            .expression_attribute_names("#name", GENERATION)
+            .set_condition_expression(condition.condition_expression())
+            .set_expression_attribute_values(condition.attribute_values())
+            .set_expression_attribute_names(Some(condition.names))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
@@ -61,54 +127,11 @@ impl Writer {
         }
     }
 
-    /// Marks the record as deleted while its generation is still there, sweeps that, and then forgets it. The answer is
-    /// no where somebody else came between, or the record is not wide any more.
-    async fn delete_wide(&self, feature: &Feature, key: &RecordKey, id: &Id) -> Result<bool, Error> {
-        let stored = self.reader.load(key).await?;
-        let (Shape::Wide(generation) | Shape::Deleted(Some(generation)), Some(revision)) =
-            (&stored.shape, &stored.revision)
-        else {
-            return Ok(false);
-        };
-        let mut sweeping = marker(key, id);
-        sweeping.insert(GENERATION.to_owned(), text(generation));
-        if !self.put_marker(sweeping, "#name = :value", REVISION, Some(revision)).await? {
-            return Ok(false);
-        }
-        self.sweep(key, generation).await?;
-        let swept = self.put_marker(marker(key, id), "#name = :value", GENERATION, Some(generation)).await?;
-        if swept && !feature.remembers_deletions {
-            return self.delete_packed(feature, key, id).await;
-        }
-        Ok(true)
-    }
-
     /// Puts a marker on a condition; whether it held.
-    async fn put_marker(
-        &self,
-        marker: Item,
-        condition: &str,
-        name: &str,
-        value: Option<&String>,
-    ) -> Result<bool, Error> {
-        let put = self
-            .table
-            .client
-            .put_item()
-            .table_name(&self.table.name)
-            .set_item(Some(marker))
-            .condition_expression(condition)
-            .expression_attribute_names("#name", name);
-        let put = match value {
-            Some(value) => put.expression_attribute_values(":value", text(value)),
-            None => put,
-        };
-        let sent = put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
-        usage::wrote(sent.as_ref().ok().and_then(|sent| sent.consumed_capacity()));
-        match sent {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(failed("PutItem", &error)),
+    async fn put_marker(&self, marker: Item, condition: Expression) -> Result<bool, Error> {
+        match self.put_item(marker, Some(condition)).await? {
+            Outcome::Done => Ok(true),
+            Outcome::Refused(_) | Outcome::Collided => Ok(false),
         }
     }
 }

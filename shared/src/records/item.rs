@@ -26,6 +26,8 @@ pub(super) const FOLDER: &str = "GSI2ID";
 pub(super) const REVISION: &str = "revision";
 /// Only on a wide record: the generation of its values.
 pub(super) const GENERATION: &str = "generation";
+/// Only on a record that names files: those are to be deleted before it is.
+pub(super) const FILES: &str = "files";
 /// Only on the marker of a deleted record: when it was deleted, in seconds since 1970.
 pub(super) const DELETED: &str = "deleted";
 /// Of a wide record's value: the name of the attribute it would be on a packed record.
@@ -118,7 +120,7 @@ impl Head {
             (None, None) => Shape::Packed,
         };
         let place = Place { document: take_id(&mut item, DOCUMENT)?, folder: take_id(&mut item, FOLDER)? };
-        let mut content = Content { place, ..Content::default() };
+        let mut content = Content { place, holds_files: item.contains_key(FILES), ..Content::default() };
         for (name, value) in &item {
             if let Some(slot) = slot(name) {
                 content.slots.insert(slot, decode(value)?);
@@ -159,8 +161,12 @@ pub(super) fn of_folder(feature: &Feature, scope: &Scope, folder: &Id) -> [(&'st
 }
 
 /// A record's first item without its values.
-pub(super) fn bare(feature: &Feature, scope: &Scope, key: &RecordKey, id: &Id, place: &Place) -> Item {
+pub(super) fn bare(feature: &Feature, scope: &Scope, key: &RecordKey, id: &Id, content: &Content) -> Item {
+    let place = &content.place;
     let mut item: Vec<(&'static str, AttributeValue)> = identity(key, id);
+    if content.holds_files {
+        item.push((FILES, AttributeValue::Bool(true)));
+    }
     item.push((PARTITION, text(&key.partition)));
     item.push((SORT, text(key::RECORD)));
     item.extend(place.document.iter().flat_map(|document| of_document(feature, scope, document)));

@@ -158,6 +158,14 @@ pub struct Writer {
     reader: Reader,
 }
 
+impl Writer {
+    /// What it reads by.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+}
+
 impl From<Table> for Writer {
     fn from(table: Table) -> Self {
         Self { reader: Reader(table.clone()), table }

@@ -11,8 +11,8 @@ use super::key::{self, RecordKey};
 use super::table::{BY_DOCUMENT, BY_FOLDER, BY_ORGANIZATION, Index, ORGANIZATION_SHARDS, PARTITION, SORT};
 use super::{Feature, Filter, Reader, Record, Slot, Table, in_parallel};
 use crate::Error;
+use crate::aws::failed;
 use crate::contract::Id;
-use crate::dynamo::failed;
 use crate::scope::Scope;
 use crate::usage;
 

@@ -15,7 +15,7 @@ use super::table::{PARTITION, SORT};
 use super::write::Backoff;
 use super::{Reader, Slot, Writer, in_parallel};
 use crate::Error;
-use crate::dynamo::failed;
+use crate::aws::failed;
 use crate::json::Json;
 use crate::usage;
 

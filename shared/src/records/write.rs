@@ -18,7 +18,7 @@ use super::read::Stored;
 use super::table::{BY_DOCUMENT, BY_FOLDER, PARTITION, SORT};
 use super::{Feature, Slot, Writer, in_parallel, wide};
 use crate::Error;
-use crate::dynamo::failed;
+use crate::aws::failed;
 use crate::json::Json;
 use crate::usage;
 
@@ -69,11 +69,11 @@ enum Step {
 
 /// Expressions of a write, with the names and values they speak of.
 #[derive(Clone, Debug, Default)]
-struct Expression {
+pub(super) struct Expression {
     sets: Vec<String>,
     removes: Vec<String>,
     conditions: Vec<String>,
-    names: HashMap<String, String>,
+    pub(super) names: HashMap<String, String>,
     values: HashMap<String, AttributeValue>,
     bytes: usize,
 }
@@ -108,12 +108,12 @@ impl Expression {
         self.removes.push(name);
     }
 
-    fn require(&mut self, attribute: &str, value: AttributeValue) {
+    pub(super) fn require(&mut self, attribute: &str, value: AttributeValue) {
         let (name, value) = (self.name(attribute), self.value(value));
         self.conditions.push(format!("{name}={value}"));
     }
 
-    fn require_none(&mut self, attribute: &str) {
+    pub(super) fn require_none(&mut self, attribute: &str) {
         let name = self.name(attribute);
         self.conditions.push(format!("attribute_not_exists({name})"));
     }
@@ -124,11 +124,11 @@ impl Expression {
         format!("SET {}{removes}", self.sets.join(","))
     }
 
-    fn condition_expression(&self) -> Option<String> {
+    pub(super) fn condition_expression(&self) -> Option<String> {
         (!self.conditions.is_empty()).then(|| self.conditions.join(" AND "))
     }
 
-    fn attribute_values(&self) -> Option<HashMap<String, AttributeValue>> {
+    pub(super) fn attribute_values(&self) -> Option<HashMap<String, AttributeValue>> {
         (!self.values.is_empty()).then(|| self.values.clone())
     }
 }
@@ -147,7 +147,7 @@ impl Step {
 
 /// How a step or a transaction of steps ended.
 #[derive(Debug)]
-enum Outcome {
+pub(super) enum Outcome {
     Done,
     /// The conditions of these steps did not hold, or their item would be too large. Nothing was written.
     Refused(Vec<usize>),
@@ -252,7 +252,7 @@ impl Writer {
             }
             plan.leftovers.generation = Some(generation.clone());
         }
-        let mut item = item::bare(feature, &plan.save.scope, &plan.key, &plan.save.id, &next.place);
+        let mut item = item::bare(feature, &plan.save.scope, &plan.key, &plan.save.id, &next);
         if matches!(stored.shape, Shape::Wide(_)) || item::bytes(next.slots.iter()) > PACKED_BYTES {
             let generation = self.write_generation(&plan.key, &next.slots).await?;
             item.insert(GENERATION.to_owned(), text(&generation));
@@ -278,7 +278,7 @@ impl Writer {
         if changed.len() > REPLACED_VALUES {
             return Ok(None);
         }
-        let mut item = item::bare(feature, &plan.save.scope, &plan.key, &plan.save.id, &next.place);
+        let mut item = item::bare(feature, &plan.save.scope, &plan.key, &plan.save.id, next);
         item.insert(GENERATION.to_owned(), text(generation));
         let mut steps = vec![Step::Put { item, condition: Some(condition(stored)) }];
         let mut pieces = Vec::new();
@@ -330,7 +330,7 @@ impl Writer {
         }
     }
 
-    async fn put_item(&self, item: Item, condition: Option<Expression>) -> Result<Outcome, Error> {
+    pub(super) async fn put_item(&self, item: Item, condition: Option<Expression>) -> Result<Outcome, Error> {
         let condition = condition.unwrap_or_default();
         let sent = self
             .table
@@ -460,6 +460,9 @@ fn update(feature: &Feature, key: &RecordKey, save: &Save) -> Option<Step> {
     expression.require_none(DELETED);
     for (attribute, value) in item::identity(key, &save.id) {
         expression.set(attribute, value);
+    }
+    if save.holds_files {
+        expression.set(item::FILES, AttributeValue::Bool(true));
     }
     place(&mut expression, &save.document, &[item::DOCUMENT, BY_DOCUMENT.partition], |id| {
         item::of_document(feature, &save.scope, id)

@@ -1,0 +1,54 @@
+//! Files go with the records that name them.
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::support::{App, PNG};
+
+pub(crate) async fn a_thread_takes_its_files_with_it(app: App) {
+    let mut links = Vec::new();
+    for id in 1..=4 {
+        links.push(app.upload("attachments/save", &app.request(id, "a.png", "image/png"), PNG).await);
+    }
+    let unnamed = json!({ "attachment": { "attachmentId": 5 }, "metadata": { "organizationId": app.organization } });
+    links.push(app.upload("attachments/save", &unnamed, PNG).await);
+    let comment = |id: u32, url: &str| json!({ "commentText": "a", "commentHtml": "a", "attachments": { id.to_string(): { "attachmentId": id, "url": url } } });
+    // By their ids, and one by its link alone.
+    let thread = json!({ "comments": {
+        "1": comment(1, ""),
+        "2": comment(2, ""),
+        "3": { "commentText": "a", "commentHtml": "a", "attachments": { "x": { "url": links[2] } } },
+        "4": comment(5, ""),
+        // A link in a text names nothing.
+        "5": { "commentText": links[3], "commentHtml": "a", "attachments": {} },
+    } });
+    let save = json!({ "commentAnnotation": { "t": thread }, "metadata": app.metadata() });
+    app.ok("comments/save", &save).await;
+    app.ok("comments/delete", &json!({ "commentAnnotationId": "t", "metadata": app.metadata() })).await;
+    for (index, status) in [404, 404, 404, 302, 404].into_iter().enumerate() {
+        assert_eq!(app.ask(&links[index]).await.status(), status, "{index}");
+    }
+    assert_eq!(app.keys().await.len(), 1);
+}
+
+pub(crate) async fn a_recording_takes_its_files_with_it(app: App) {
+    let mut links = Vec::new();
+    for id in 1..=6 {
+        links.push(app.upload("recordings/upload", &app.request(id, "a.webm", "video/webm"), PNG).await);
+    }
+    let of_comment = app.upload("attachments/save", &app.request(1, "a.png", "image/png"), PNG).await;
+    let recording = json!({
+        "attachment": { "attachmentId": 1 },
+        "attachments": [{ "attachmentId": 2, "url": "" }, { "attachmentId": 3 }],
+        "chunkUrls": { "0": links[3] },
+        "recordingEditVersions": { "1": { "attachment": null, "attachments": [{ "attachmentId": 5 }] } },
+        "transcript": "x".repeat(500_000),
+    });
+    let save = json!({ "recorderAnnotation": { "r": recording }, "metadata": app.metadata() });
+    app.ok("recordings/save", &save).await;
+    app.ok("recordings/delete", &json!({ "recorderAnnotationId": "r", "metadata": app.metadata() })).await;
+    for (index, status) in [404, 404, 404, 404, 404, 302].into_iter().enumerate() {
+        assert_eq!(app.ask(&links[index]).await.status(), status, "{index}");
+    }
+    assert_eq!(app.ask(&of_comment).await.status(), StatusCode::FOUND, "another storage scope is another file");
+}

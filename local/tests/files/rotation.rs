@@ -1,0 +1,81 @@
+//! The keys of links, in Secrets Manager.
+
+use std::collections::HashMap;
+
+use local::{Options, Server, functions};
+use serde_json::{Value, json};
+use shared::setup::Setup;
+
+use crate::support::{App, PNG};
+
+/// What a function of this setup answers to `GET` a link.
+async fn status_of(setup: &Setup, link: &str) -> Value {
+    let functions = functions(setup).unwrap();
+    let get = functions.iter().find(|function| function.name == "files-get").unwrap();
+    let path = &link[link.find("/files/").unwrap()..];
+    let event = json!({
+        "version": "2.0", "routeKey": "GET /files/{link}/{name}", "rawPath": path, "rawQueryString": "", "headers": {},
+        "requestContext": { "http": { "method": "GET", "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "" }, "stage": "$default", "requestId": "r", "timeEpoch": 0 },
+        "isBase64Encoded": false,
+    });
+    let response = get.invoke(event.to_string(), "request".to_owned()).await.unwrap();
+    serde_json::from_str::<Value>(&response).unwrap()["statusCode"].clone()
+}
+
+fn settings(server: &Server, secret: &str) -> HashMap<String, String> {
+    let mut settings: HashMap<String, String> = server.environment.environment.clone().into_iter().collect();
+    settings.insert("LINK_KEYS".to_owned(), String::new());
+    settings.insert("LINK_KEYS_SECRET".to_owned(), secret.to_owned());
+    settings.insert("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), crate::moto::url());
+    settings
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_are_signed_by_the_current_key_of_the_secret_and_outlive_it() {
+    let app = App::embedded().await;
+    let name = format!("links-{}", app.organization);
+    let setup = Setup::new(settings(&app.server, &name)).unwrap();
+    let secrets = aws_sdk_secretsmanager::Client::new(&setup.service("SECRETS_MANAGER"));
+    let (one, two) = ("0123456789abcdef", "fedcba9876543210");
+    secrets
+        .create_secret()
+        .name(&name)
+        .secret_string(json!({ "current": "1", "1": one }).to_string())
+        .send()
+        .await
+        .unwrap();
+
+    let writer = <storage::FileWriter as shared::setup::Store>::open(&setup).unwrap();
+    let request: storage::form::SaveAttachmentResolverRequest =
+        serde_json::from_value(app.request(1, "a.png", "image/png")).unwrap();
+    let caller = shared::scope::Caller::open();
+    let mut file = request.describe(&caller, storage::Storage::Attachments, "", String::new()).unwrap();
+    storage::form::complete(&mut file, None, None).unwrap();
+    let link = writer.save(&file, PNG.into()).await.unwrap().url;
+    assert!(link.contains("/files/1."), "{link}");
+    assert_eq!(status_of(&setup, &link).await, 302);
+
+    let put = |keys: Value| secrets.put_secret_value().secret_id(&name).secret_string(keys.to_string()).send();
+    put(json!({ "current": "2", "2": two, "1": one })).await.unwrap();
+    let rotated = Setup::new(settings(&app.server, &name)).unwrap();
+    assert_eq!(status_of(&rotated, &link).await, 302, "two keys are valid");
+    put(json!({ "current": "2", "2": two })).await.unwrap();
+    let withdrawn = Setup::new(settings(&app.server, &name)).unwrap();
+    assert_eq!(status_of(&withdrawn, &link).await, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_can_carry_the_apps_own_domain() {
+    let options = Options { settings: HashMap::new(), ..Options::default() };
+    let app = App::with(options).await;
+    let mut settings: HashMap<String, String> = app.server.environment.environment.clone().into_iter().collect();
+    settings.insert("FILES_BASE_URL".to_owned(), "https://files.example.com/".to_owned());
+    let setup = Setup::new(settings).unwrap();
+    let functions = functions(&setup).unwrap();
+    let save = functions.iter().find(|function| function.name == "attachments-save").unwrap();
+    let event =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../events/attachments-save.json")).unwrap();
+    let response: Value = serde_json::from_str(&save.invoke(event, "r".to_owned()).await.unwrap()).unwrap();
+    let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
+    assert!(body["data"]["url"].as_str().unwrap().starts_with("https://files.example.com/files/local."), "{body}");
+}

@@ -1,0 +1,166 @@
+//! Saving files.
+
+use aws_types::SdkConfig;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use shared::Error;
+use shared::json::Json;
+use shared::records::change::{Change, Move, Rule, Save};
+use shared::records::{Filter, Slot, Writer};
+use shared::setup::{Setup, SetupError, Store};
+
+use crate::attachment::{Attachment, Storage, digest};
+use crate::bucket::{Bucket, Buckets};
+use crate::kind::is_shown;
+use crate::link::Links;
+
+/// The setting that puts links under the app's own domain instead of the API's.
+const BASE_URL: &str = "FILES_BASE_URL";
+
+/// What an attachment's record says of one content.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Content {
+    /// The file's name, as its uploader gave it.
+    pub name: String,
+    /// The declared type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// In bytes.
+    pub size: u64,
+    /// Whether a browser may show it inside a page.
+    pub inline: bool,
+    /// What it was called while it was uploaded to S3 directly, so that a repeated finish finds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<String>,
+}
+
+/// What was found out about a content.
+#[derive(Debug)]
+pub(crate) struct Noted {
+    pub(crate) size: u64,
+    pub(crate) inline: bool,
+    pub(crate) upload: Option<String>,
+}
+
+/// A file that is to be saved, but for its bytes.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// What identifies it.
+    pub attachment: Attachment,
+    /// Its name.
+    pub name: String,
+    /// Its declared type.
+    pub kind: String,
+    /// Where the API was called, as `https://api.example.com`: links point there, unless a setting says otherwise.
+    pub called_at: String,
+}
+
+/// `SaveAttachmentResolverData`.
+#[derive(Debug, Serialize)]
+pub struct Saved {
+    /// The link to the file.
+    pub url: String,
+}
+
+/// Saves files, with their records.
+#[derive(Debug)]
+pub struct FileWriter {
+    pub(crate) buckets: Buckets,
+    pub(crate) aws: SdkConfig,
+    records: Writer,
+    links: Links,
+    base_url: Option<String>,
+    limits: [u64; 2],
+}
+
+/// The largest file where nothing is set: 100 MB for attachments, 5 GB for recordings.
+const LIMITS: [u64; 2] = [100 * 1024 * 1024, 5 * 1024 * 1024 * 1024];
+
+impl Store for FileWriter {
+    fn open(setup: &Setup) -> Result<Self, SetupError> {
+        let limit = |storage: Storage, default| match setup.setting(storage.limit_setting()) {
+            Some(text) => text
+                .parse()
+                .map_err(|error| SetupError::Invalid { name: storage.limit_setting(), source: Box::from(error) as _ }),
+            None => Ok(default),
+        };
+        Ok(Self {
+            buckets: Buckets::open(setup),
+            aws: setup.service("S3"),
+            records: Writer::open(setup)?,
+            links: Links::open(setup)?,
+            base_url: setup.setting(BASE_URL).map(|url| url.trim_end_matches('/').to_owned()),
+            limits: [limit(Storage::Attachments, LIMITS[0])?, limit(Storage::Recordings, LIMITS[1])?],
+        })
+    }
+}
+
+impl FileWriter {
+    /// The largest file of a storage scope, in bytes.
+    #[must_use]
+    pub fn limit(&self, storage: Storage) -> u64 {
+        match storage {
+            Storage::Attachments => self.limits[0],
+            Storage::Recordings => self.limits[1],
+        }
+    }
+
+    /// Stores a file and its record. The same again lands on the same object and answers the same link.
+    ///
+    /// The object comes first: without its record it is unreachable, so a failure in between leaves nothing to be seen.
+    ///
+    /// # Errors
+    /// It could not be made durable.
+    pub async fn save(&self, file: &Description, bytes: Bytes) -> Result<Saved, Error> {
+        let sha256: [u8; 32] = Sha256::digest(&bytes).into();
+        let content = digest(&sha256);
+        let inline = is_shown(&file.kind, &bytes);
+        let size = bytes.len() as u64;
+        let bucket = self.bucket(&file.attachment)?;
+        bucket.put(&file.attachment.key(&content), &file.kind, bytes, &sha256).await?;
+        self.record(file, &content, Noted { size, inline, upload: None }).await
+    }
+
+    pub(crate) fn bucket(&self, attachment: &Attachment) -> Result<&Bucket, Error> {
+        self.buckets.of(attachment.storage)
+    }
+
+    /// Notes that an attachment has this content, which makes it reachable.
+    pub(crate) async fn record(&self, file: &Description, content: &str, noted: Noted) -> Result<Saved, Error> {
+        let Description { attachment, name, kind, .. } = file;
+        let Noted { size, inline, upload } = noted;
+        let noted = Content { name: name.clone(), kind: kind.clone(), size, inline, upload };
+        let value = Json::from_value(&noted).map_err(|error| Error::internal().caused_by(error))?;
+        let save = Save {
+            scope: attachment.scope.clone(),
+            id: attachment.record_id()?,
+            document: Move::Keep,
+            folder: Move::Keep,
+            changes: vec![Change { slot: Slot::Field(content.to_owned()), value: Some(value), rule: Rule::Set }],
+            holds_files: false,
+            revives: true,
+        };
+        self.records.save(attachment.storage.feature(), &[save]).await?;
+        self.link(file, content).await
+    }
+
+    /// The content of an attachment that was called `upload` while it was uploaded.
+    pub(crate) async fn uploaded_before(&self, attachment: &Attachment, upload: &str) -> Result<Option<String>, Error> {
+        let filter = Filter { ids: Some(vec![attachment.record_id()?]), ..Filter::default() };
+        let records = self.records.reader().find(attachment.storage.feature(), &attachment.scope, &filter).await?;
+        for (content, noted) in records.into_iter().flat_map(|record| record.into_parts().1) {
+            if noted.read::<Content>("content")?.upload.as_deref() == Some(upload) {
+                return Ok(Some(content));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(crate) async fn link(&self, file: &Description, content: &str) -> Result<Saved, Error> {
+        let path = self.links.path(&file.attachment, content, &file.name).await?;
+        let base = self.base_url.as_ref().unwrap_or(&file.called_at);
+        Ok(Saved { url: format!("{base}{path}") })
+    }
+}
