@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 use crate::support::{App, PROVIDERS};
@@ -29,6 +30,15 @@ async fn fill(app: &App) {
     let threads = json!({ "wide": { "comments": large }, "gone": {}, "t": { "comments": { "1": {} } } });
     app.ok("comments/save", &json!({ "commentAnnotation": threads, "metadata": metadata })).await;
     app.ok("comments/delete", &json!({ "commentAnnotationId": "gone", "metadata": metadata })).await;
+    let with_file = json!({ "comments": { "1": { "attachments": { "7": { "attachmentId": 7, "name": "a.pdf" } } } } });
+    app.ok("comments/save", &json!({ "commentAnnotation": { "f": with_file }, "metadata": metadata })).await;
+    for (operation, id) in [("attachments/save", 7), ("recordings/upload", 8)] {
+        let request = json!({ "attachment": { "attachmentId": id, "name": "a.pdf" }, "metadata": metadata });
+        let file = Part::bytes(b"%PDF-1.4".as_slice()).file_name("a.pdf");
+        let form = Form::new().part("file", file).text("request", request.to_string());
+        let answer = app.http.post(app.url(operation)).multipart(form).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
     let delete =
         json!({ "commentAnnotation": { "t": {} }, "event": "comment.delete", "commentId": 1, "metadata": metadata });
     app.ok("comments/save", &delete).await;
@@ -60,6 +70,7 @@ async fn the_inventory_lists_every_attribute_and_none_that_is_not_there() {
     let listed: BTreeSet<String> =
         INVENTORY.lines().filter_map(|line| line.split("| `").nth(1)?.split('`').next()).map(str::to_owned).collect();
     assert!(features.is_subset(&listed), "{features:?}");
+    assert!(features.contains("attachments") && features.contains("recording-files"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

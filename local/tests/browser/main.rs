@@ -1,0 +1,96 @@
+//! `examples/upload.js` and links to files in a real browser, from a page of another origin.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails here says where")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::Html;
+use axum::routing::{get, post};
+use http::header;
+use local::{Options, Server};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// The app: a page, its script, and where the page tells what it saw.
+async fn app(results: mpsc::Sender<Value>) -> String {
+    let script = || async { ([(header::CONTENT_TYPE, "text/javascript")], read("examples/upload.js")) };
+    let result = move |body: String| async move {
+        results.send(serde_json::from_str(&body).unwrap()).await.unwrap();
+    };
+    let router = Router::new()
+        .route("/", get(|| async { Html(read("local/tests/browser/page.html")) }))
+        .route("/upload.js", get(script))
+        .route("/result", post(result));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    format!("http://{address}")
+}
+
+struct Browser(Child);
+
+impl Browser {
+    fn open(url: &str, profile: &Path) -> Self {
+        assert!(Command::new(root().join("scripts/setup")).status().unwrap().success(), "scripts/setup");
+        let arguments = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            "--autoplay-policy=no-user-gesture-required",
+        ];
+        let mut command = Command::new("chromium");
+        command.args(arguments).arg(format!("--user-data-dir={}", profile.display())).arg(url);
+        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Its other processes end with this one.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_uploaded_with_progress_and_shown() {
+    let (sender, mut results) = mpsc::channel(1);
+    let app = app(sender).await;
+    let origins = vec![app.parse().unwrap()];
+    let server = Server::start(Options { origins, ..Options::default() }).await.unwrap();
+    let profile = tempfile::tempdir().unwrap();
+    let browser = Browser::open(&format!("{app}/?api={}", server.url()), profile.path());
+    let result = tokio::time::timeout(Duration::from_mins(2), results.recv()).await;
+    let result = result.unwrap_or_else(|_| panic!("the page told nothing")).unwrap();
+    drop(browser);
+    assert!(result.get("error").is_none(), "{result:#}");
+    // Eight megabytes may be through before the browser tells of progress a second time.
+    for (upload, least) in [("posted", 1), ("parts", 4)] {
+        let progress: Vec<f64> = serde_json::from_value(result[upload]["progress"].clone()).unwrap();
+        assert!(progress.is_sorted() && progress.len() >= least, "{upload}: {progress:?}");
+        assert!((progress.last().unwrap() - 1.0).abs() < 1e-9, "{upload}: {progress:?}");
+    }
+    for shown in ["posted", "parts", "form"] {
+        assert_eq!(result[shown]["image"], "load", "{shown}: {result:#}");
+    }
+    assert_eq!(result["video"]["video"], "loadeddata", "{result:#}");
+    assert_eq!(result["html"]["hacked"], json!(false));
+}
