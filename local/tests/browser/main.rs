@@ -1,6 +1,6 @@
 //! `examples/upload.js` and links to files in a real browser, from a page of another origin.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails here says where")]
+#![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
