@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use http::Method;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Context, LambdaEvent, Service as _, service_fn};
+use shared::access::{Access, Gate};
 use shared::edge;
 use shared::operation::Operation;
 use shared::setup::{Setup, SetupError, Store as _};
@@ -21,6 +22,8 @@ pub struct Function {
     pub name: &'static str,
     /// The method it is served by.
     pub method: Method,
+    /// Who may call it.
+    pub access: Access,
     /// The path it is served at.
     pub path: &'static str,
     invoke: Box<dyn Fn(String, String) -> BoxFuture<'static, serde_json::Result<String>> + Send + Sync>,
@@ -34,21 +37,22 @@ impl std::fmt::Debug for Function {
 
 impl Function {
     fn of<O: Operation>(setup: &Setup) -> Result<Self, SetupError> {
-        let store = Arc::new(O::Store::open(setup)?);
+        let opened = Arc::new((Gate::open(setup)?, O::Store::open(setup)?));
         let invoke = move |event: String, request_id: String| {
-            let store = Arc::clone(&store);
+            let opened = Arc::clone(&opened);
             let invocation = async move {
                 let request: LambdaRequest = serde_json::from_str(&event)?;
                 drop(event);
-                let handler =
-                    service_fn(|request| async { Ok::<_, Infallible>(edge::handle::<O>(&store, request).await) });
+                let handler = service_fn(|request| async {
+                    Ok::<_, Infallible>(edge::handle::<O>(&opened.0, &opened.1, request).await)
+                });
                 let response = Adapter::from(handler).call(LambdaEvent::new(request, context(request_id))).await;
                 let Ok(response) = response;
                 serde_json::to_string(&response)
             };
             Box::pin(invocation) as BoxFuture<'static, _>
         };
-        Ok(Self { name: O::NAME, method: O::METHOD, path: O::PATH, invoke: Box::new(invoke) })
+        Ok(Self { name: O::NAME, method: O::METHOD, access: O::ACCESS, path: O::PATH, invoke: Box::new(invoke) })
     }
 
     /// Invokes the function with an event's JSON; its answer is the response's JSON.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use authorizer::Authorizer;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::response::Response;
@@ -13,6 +14,7 @@ use serde_json::json;
 use shared::envelope::LAMBDA_PAYLOAD_BYTES;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use crate::auth::authorize;
 use crate::event::{self, FunctionResponse};
 use crate::{Environment, Function};
 
@@ -32,6 +34,7 @@ const ALLOWED_HEADERS: [HeaderName; 2] = [header::AUTHORIZATION, header::CONTENT
 /// this machine.
 pub(crate) fn router(
     functions: Vec<Function>,
+    authorizer: Option<&Arc<Authorizer>>,
     environment: Environment,
     origins: Vec<HeaderValue>,
     headers: Vec<HeaderName>,
@@ -44,9 +47,11 @@ pub(crate) fn router(
         .max_age(PREFLIGHT_AGE);
     let mut router = Router::new().route("/healthz", get(move || async move { Json(environment) }));
     for function in functions {
-        let function = Arc::new(function);
+        let path = function.path;
         let filter = MethodFilter::try_from(function.method.clone()).unwrap_or(MethodFilter::POST);
-        router = router.route(function.path, on(filter, move |request| pass_on(Arc::clone(&function), request)));
+        let (authorizer, function) = (authorizer.cloned(), Arc::new(function));
+        let pass_on = move |request| pass_on(authorizer.clone(), Arc::clone(&function), request);
+        router = router.route(path, on(filter, pass_on));
     }
     router
         .fallback(no_route)
@@ -85,15 +90,21 @@ async fn no_route() -> Response {
     answer(StatusCode::NOT_FOUND, "Not Found", "")
 }
 
-async fn pass_on(function: Arc<Function>, request: Request) -> Response {
+async fn pass_on(authorizer: Option<Arc<Authorizer>>, function: Arc<Function>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Some(body) = read(body).await else {
         return answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large", TOO_LARGE);
     };
     let request_id = uuid::Uuid::new_v4().to_string();
     let route = format!("{} {}", function.method, function.path);
-    let event = event::of_request(&parts, &body, &route, &request_id).to_string();
+    let mut event = event::of_request(&parts, &body, &route, &request_id);
     drop(body);
+    match authorize(authorizer.as_ref(), function.access, &parts.headers, &event, &request_id).await {
+        Ok(Some(context)) => event["requestContext"]["authorizer"] = context,
+        Ok(None) => {}
+        Err(status) => return answer(status, status.canonical_reason().unwrap_or_default(), ""),
+    }
+    let event = event.to_string();
     if event.len() > LAMBDA_PAYLOAD_BYTES {
         return answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long", TOO_LARGE);
     }

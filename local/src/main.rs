@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use http::{HeaderName, HeaderValue};
-use local::{Environment, Options, Server};
+use local::auth::DEVELOPMENT_SECRET;
+use local::{Auth, Environment, Options, Server};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -29,6 +30,18 @@ enum Command {
         #[arg(long, default_value_t = 3000)]
         port: u16,
     },
+    /// Print a token that `--auth` accepts for an hour.
+    Token {
+        /// An organization of the user; repeatable. `*` is every one.
+        #[arg(long = "org", value_name = "ORGANIZATION", required = true)]
+        organizations: Vec<String>,
+        /// The user's id.
+        #[arg(long)]
+        user: String,
+        /// The secret that `--auth-secret` was given.
+        #[arg(long, default_value = DEVELOPMENT_SECRET, hide_default_value = true)]
+        secret: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -48,12 +61,36 @@ struct Serve {
     /// A header that pages may send besides `Authorization` and `Content-Type`; repeatable.
     #[arg(long = "allow-header", value_name = "NAME")]
     headers: Vec<HeaderName>,
+    /// Verify callers as deployed, by tokens of `cargo run -- token`.
+    #[arg(long)]
+    auth: bool,
+    /// As `--auth`, by HS256 and this secret, of 32 characters at least.
+    #[arg(long, value_name = "SECRET", conflicts_with = "auth_jwks")]
+    auth_secret: Option<String>,
+    /// As `--auth`, by the public keys of this JWKS file. `AUTH_ALGORITHMS` and the other settings of the authorizer are read
+    /// from the environment.
+    #[arg(long, value_name = "FILE")]
+    auth_jwks: Option<PathBuf>,
+}
+
+impl Serve {
+    fn auth(&self) -> io::Result<Option<Auth>> {
+        Ok(match (&self.auth_secret, &self.auth_jwks) {
+            (Some(secret), _) => Some(Auth::Secret(secret.clone())),
+            (None, Some(file)) => Some(Auth::Jwks(std::fs::read_to_string(file)?)),
+            (None, None) => self.auth.then(|| Auth::Secret(DEVELOPMENT_SECRET.to_owned())),
+        })
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     match Cli::parse() {
         Cli { command: Some(Command::Env { port }), .. } => print_environment(port).await,
+        Cli { command: Some(Command::Token { organizations, user, secret }), .. } => {
+            writeln!(io::stdout(), "{}", local::auth::token(&organizations, &user, &secret)?)?;
+            Ok(())
+        }
         Cli { command: None, serve } => run(serve).await,
     }
 }
@@ -65,6 +102,7 @@ async fn run(serve: Serve) -> Result<(), Box<dyn Error>> {
     let colours = io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_target(false).with_ansi(colours).with_writer(io::stderr);
     tracing_subscriber::registry().with(levels).with(lines).init();
+    let auth = serve.auth()?;
     let data_directory = (!serve.in_memory).then_some(serve.data_dir);
     let server = Server::start(Options {
         port: serve.port,
@@ -73,10 +111,22 @@ async fn run(serve: Serve) -> Result<(), Box<dyn Error>> {
         headers: serve.headers,
         // As a function would read them, so that what a deployment sets can be tried here.
         settings: std::env::vars().collect(),
+        auth: auth.clone(),
         s3_endpoint: None,
     })
     .await?;
     let url = server.url();
+    let (access, token) = match &auth {
+        None => ("open: anybody on this machine may read and write every organization", String::new()),
+        Some(Auth::Secret(secret)) => {
+            // A secret of one's own is not for the screen, and what it signed neither.
+            let is_dummy = secret == DEVELOPMENT_SECRET;
+            let token = is_dummy.then(|| local::auth::token(&["acme".to_owned()], "ann", secret)).transpose()?;
+            let token = token.unwrap_or_else(|| "YOUR-TOKEN".to_owned());
+            ("callers are verified: a token is made by cargo run -q -- token --org acme --user ann", bearer(&token))
+        }
+        Some(Auth::Jwks(_)) => ("callers are verified by the keys of the JWKS file", bearer("YOUR-TOKEN")),
+    };
     let data = data_directory.map_or_else(|| "in memory".to_owned(), |directory| directory.display().to_string());
     writeln!(
         io::stdout(),
@@ -85,10 +135,11 @@ Velt data provider endpoints   {url}/api/velt
 DynamoDB (embedded)            {dynamodb}
 S3 (embedded)                  {s3}
 data                           {data}
-open: anybody on this machine may read and write every organization
+{access}
+backend only, by IAM when deployed: {backend}
 
 Try it:
-  curl -s {url}/api/velt/comments/get -H 'content-type: application/json' -d '{{\"organizationId\":\"acme\"}}'
+  curl -s {url}/api/velt/comments/get{token} -H 'content-type: application/json' -d '{{\"organizationId\":\"acme\"}}'
 
 Environment for cargo lambda and the AWS CLI:
   eval \"$(cargo run -q -- env --port {port})\"
@@ -97,10 +148,15 @@ Ctrl-C stops.",
         dynamodb = server.environment.get("AWS_ENDPOINT_URL_DYNAMODB"),
         s3 = server.environment.get("AWS_ENDPOINT_URL_S3"),
         port = server.address.port(),
+        backend = server.backend_operations().join(", "),
     )?;
     stop_signal().await?;
     server.stop().await;
     Ok(())
+}
+
+fn bearer(token: &str) -> String {
+    format!(" -H 'authorization: Bearer {token}'")
 }
 
 /// Waits for Ctrl-C, or for the signal that process managers stop by.

@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use authorizer::Authorizer;
 use http::{HeaderName, HeaderValue};
+use shared::access::{AUTHORIZATION, Access};
 use shared::setup::{Setup, SetupError};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -13,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::store::{self, StoreError};
-use crate::{Environment, functions, gateway, s3};
+use crate::{Auth, Environment, Function, functions, gateway, s3};
 
 /// The credentials of the embedded stores: obvious dummies.
 const ACCESS_KEY: &str = "local";
@@ -36,6 +39,8 @@ pub struct Options {
     pub origins: Vec<HeaderValue>,
     /// Headers that pages may send besides `Authorization` and `Content-Type`.
     pub headers: Vec<HeaderName>,
+    /// What callers are verified by; none lets everybody do everything.
+    pub auth: Option<Auth>,
     /// Another S3 to use instead of the embedded one.
     pub s3_endpoint: Option<String>,
     /// Settings of the functions, by the names of their environment variables.
@@ -77,7 +82,7 @@ pub struct Server {
     /// What other programs need to use the same stores.
     pub environment: Environment,
     setup: Setup,
-    operations: Vec<String>,
+    operations: Vec<(String, Access)>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     /// Where the files are while nothing is kept.
@@ -103,13 +108,19 @@ impl Server {
         let mut settings = options.settings;
         // The environment counts: what else is set may be of a real account.
         settings.extend(environment.environment.clone());
+        if let Some(auth) = &options.auth {
+            settings.extend([auth.setting(), (AUTHORIZATION.to_owned(), "required".to_owned())]);
+        }
         let setup = Setup::new(settings)?;
         store::create_table(&setup).await?;
         s3::create_buckets(&setup, &[ATTACHMENTS_BUCKET, RECORDINGS_BUCKET]).await?;
         let functions = functions(&setup)?;
-        let operations = functions.iter().filter_map(|function| function.path.strip_prefix("/api/velt/"));
-        let operations = operations.map(ToOwned::to_owned).collect();
-        let router = gateway::router(functions, environment.clone(), options.origins, options.headers);
+        let authorizer = options.auth.is_some().then(|| Authorizer::open(&setup)).transpose()?.map(Arc::new);
+        let operation =
+            |function: &Function| Some((function.path.strip_prefix("/api/velt/")?.to_owned(), function.access));
+        let operations = functions.iter().filter_map(operation).collect();
+        let router =
+            gateway::router(functions, authorizer.as_ref(), environment.clone(), options.origins, options.headers);
         let mut stopping = stopped;
         tasks.push(tokio::spawn(async move {
             let stopped = async move {
@@ -132,7 +143,14 @@ impl Server {
     /// The operations, by their paths below `/api/velt/`.
     #[must_use]
     pub fn operations(&self) -> Vec<String> {
-        self.operations.clone()
+        self.operations.iter().map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Those of them that only the app's backend may call when deployed.
+    #[must_use]
+    pub fn backend_operations(&self) -> Vec<String> {
+        let operations = self.operations.iter().filter(|(_, access)| *access == Access::Backend);
+        operations.map(|(path, _)| path.clone()).collect()
     }
 
     /// What the functions are started with, to run an operation without the gateway.
@@ -185,6 +203,8 @@ async fn start_s3(
 
 fn environment(address: SocketAddr, dynamodb: &str, s3: &str) -> Environment {
     Environment::new(&[
+        // A function that is called without a gateway before it.
+        (AUTHORIZATION, "open"),
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
         ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
         ("AWS_SESSION_TOKEN", ""),

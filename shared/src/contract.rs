@@ -148,6 +148,8 @@ pub struct Metadata {
     /// The app's own folder id.
     #[serde(deserialize_with = "optional_id")]
     pub folder_id: Option<Id>,
+    /// The app's API key at Velt.
+    pub api_key: Option<String>,
 }
 
 impl Metadata {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use http::{HeaderMap, HeaderValue, Response, header};
 use lambda_http::{Body, Request, RequestExt as _};
 
+use crate::access::Gate;
 use crate::error::Kind;
 use crate::operation::{FromRequest as _, IntoResponse as _, Operation};
-use crate::scope::Caller;
 use crate::usage::{self, Usage};
 use crate::{Error, envelope};
 
@@ -20,11 +20,11 @@ const TIME_TO_ANSWER: Duration = Duration::from_millis(500);
 /// Serves one request of the operation `O`.
 ///
 /// Never fails: every failure is an answer. Logs one line with counts and times and nothing of the content.
-pub async fn handle<O: Operation>(store: &O::Store, request: Request) -> Response<Body> {
+pub async fn handle<O: Operation>(gate: &Gate, store: &O::Store, request: Request) -> Response<Body> {
     let started = Instant::now();
     let gzip = accepts_gzip(request.headers());
     let request_id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
-    let work = tokio::time::timeout(time_left(&request), answer::<O>(store, request));
+    let work = tokio::time::timeout(time_left(&request), answer::<O>(gate, store, request));
     let (outcome, usage) = usage::measured(work).await;
     let outcome = outcome.unwrap_or_else(|_| Err(Error::unavailable().caused_by("the request's time was over")));
     let Usage { calls, read_units, write_units } = usage;
@@ -67,13 +67,14 @@ pub async fn handle<O: Operation>(store: &O::Store, request: Request) -> Respons
     }
 }
 
-async fn answer<O: Operation>(store: &O::Store, request: Request) -> Result<O::Answer, Error> {
+async fn answer<O: Operation>(gate: &Gate, store: &O::Store, request: Request) -> Result<O::Answer, Error> {
     if request.method() != O::METHOD {
         return Err(Error::method_not_allowed(request.method(), &O::METHOD));
     }
+    let caller = gate.caller(O::ACCESS, request.request_context_ref())?;
     let (parts, body) = request.into_parts();
     let read = O::Request::from_request(&parts, body).await?;
-    O::run(store, &Caller::open(), read).await
+    O::run(store, &caller, read).await
 }
 
 fn accepts_gzip(headers: &HeaderMap) -> bool {

@@ -5,6 +5,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::access::Gate;
 use crate::edge;
 use crate::operation::Operation;
 use crate::setup::{Setup, Store as _};
@@ -18,12 +19,13 @@ pub async fn run<O: Operation>() -> Result<(), Error> {
     let setup = Setup::from_env()?;
     // The first call would otherwise pay for the connection; init is not billed by the call and has a full core.
     setup.table.connect().await;
-    let store = &O::Store::open(&setup)?;
-    lambda_http::run(service_fn(|request| async move { Ok::<_, Error>(edge::handle::<O>(store, request).await) })).await
+    let (gate, store) = (&Gate::open(&setup)?, &O::Store::open(&setup)?);
+    lambda_http::run(service_fn(|request| async move { Ok::<_, Error>(edge::handle::<O>(gate, store, request).await) }))
+        .await
 }
 
 /// JSON lines on standard output, from INFO up whatever the environment says: below it, libraries log payloads.
-fn log_to_stdout() {
+pub fn log_to_stdout() {
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

@@ -2,9 +2,10 @@
 //!
 //! An operation ([`operation::Operation`]) is an async function from a typed request to a typed answer. It knows
 //! neither HTTP nor Lambda: [`edge`] turns an HTTP request into the operation's request and its answer into a
-//! response, and [`lambda::run`] is the whole of a function's `main`. Who may touch what is decided in [`scope`], which
+//! response, and [`lambda::run`] is the whole of a function's `main`. Who may touch what is decided in [`access`] and [`scope`], which
 //! is the only way to name a record; [`records`] keeps records in DynamoDB.
 
+pub mod access;
 pub mod aws;
 pub mod contract;
 pub mod digest;
@@ -19,6 +20,7 @@ pub mod provider;
 pub mod records;
 pub mod scope;
 pub mod setup;
+pub mod signed;
 pub mod usage;
 
 pub use error::Error;

@@ -8,6 +8,7 @@ use lambda_http::Body;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::access::Access;
 use crate::scope::Caller;
 use crate::setup::Store;
 use crate::{Error, envelope, json};
@@ -20,6 +21,8 @@ pub trait Operation: Send + Sync + 'static {
     const METHOD: Method = Method::POST;
     /// The path it is served at, as the gateway's routes have it: `{name}` stands for one segment.
     const PATH: &'static str;
+    /// Who may call it.
+    const ACCESS: Access;
     /// What it works on: a [`crate::records::Reader`] can't even name a write.
     type Store: Store;
     /// What is read from the HTTP request: mostly Velt's request type, as [`Json`].

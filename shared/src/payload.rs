@@ -60,6 +60,9 @@ pub fn open(
     for (id, fields) in records {
         let own = if names.own_metadata { own_metadata(&fields, &format!("{field}.{id}"))? } else { None };
         check_own_id(&fields, &id, &format!("{field}.{id}.{}", names.id), names.id)?;
+        if let Some(own) = &own {
+            caller.check_api_key(own)?;
+        }
         let own_organization = own.as_ref().and_then(|own| own.organization_id.as_ref());
         if metadata.organization_id.is_none() && own_organization.is_none() {
             let path = if names.own_metadata {
@@ -87,7 +90,8 @@ pub fn open(
         };
         payloads.push(Payload { id, fields, document, folder });
     }
-    let scope = caller.organization(organization.as_ref(), names.organization)?;
+    let whole = Metadata { organization_id: organization, ..metadata.clone() };
+    let scope = caller.scope(&whole, names.organization)?;
     Ok((scope, payloads))
 }
 

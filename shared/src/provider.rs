@@ -89,7 +89,7 @@ pub async fn delete(
     metadata: &Metadata,
     id: &Id,
 ) -> Result<Answer<()>, Error> {
-    let scope = caller.organization(metadata.organization_id.as_ref(), "metadata.organizationId")?;
+    let scope = caller.scope(metadata, "metadata.organizationId")?;
     writer.delete(feature, &scope, id).await?;
     Ok(Answer::done(1))
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shared::Error;
 use shared::contract::{Id, TextOrNumber};
-use shared::records::Feature;
+use shared::records::{Authors, Feature};
 use shared::scope::Scope;
 
 /// Velt's storage scopes: each has its own bucket, and its own records.
@@ -22,10 +22,21 @@ pub enum Storage {
 }
 
 /// The records of files attached to comments.
-const ATTACHMENTS: Feature = Feature { name: "attachments", remembers_deletions: false, crosses_organizations: false };
+const ATTACHMENTS: Feature = Feature {
+    name: "attachments",
+    remembers_deletions: false,
+    crosses_organizations: false,
+    in_documents: false,
+    authors: Authors::Unknown,
+};
 /// The records of recording files.
-const RECORDING_FILES: Feature =
-    Feature { name: "recording-files", remembers_deletions: false, crosses_organizations: false };
+const RECORDING_FILES: Feature = Feature {
+    name: "recording-files",
+    remembers_deletions: false,
+    crosses_organizations: false,
+    in_documents: false,
+    authors: Authors::Unknown,
+};
 
 impl Storage {
     /// The feature whose records say which files there are.
@@ -136,15 +147,26 @@ pub fn digest(sha256: &[u8; 32]) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use shared::scope::Caller;
+    use shared::access::{Access, Gate};
+    use shared::setup::Setup;
 
     use super::*;
 
     fn attachment(organization: &str, document: Option<&str>, id: &str) -> Attachment {
         let text = |text: &str| Id::try_from(text.to_owned()).unwrap();
+        let settings = [
+            ("AUTHORIZATION", "open"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1"),
+            ("TABLE_NAME", "velt"),
+        ];
+        let setup = Setup::new(settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into()).unwrap();
+        let caller = Gate::open(&setup).unwrap().caller(Access::Write, None).unwrap();
         Attachment {
-            storage: Storage::Attachments,
-            scope: Caller::open().organization(Some(&text(organization)), "organizationId").unwrap(),
+            storage: Storage::Recordings,
+            scope: caller.organization(Some(&text(organization)), "organizationId").unwrap(),
             document: document.map(text),
             id: serde_json::from_value(serde_json::Value::String(id.to_owned())).unwrap(),
         }

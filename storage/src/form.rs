@@ -11,6 +11,7 @@ use shared::Error;
 use shared::contract::{Id, Metadata, Object, TextOrNumber, optional_id};
 use shared::json::read_part;
 use shared::operation::FromRequest;
+use shared::records::Place;
 use shared::scope::Caller;
 
 use crate::attachment::{Attachment, Storage};
@@ -57,6 +58,14 @@ pub struct AttachmentMetadata {
     organization_id: Option<Id>,
     #[serde(deserialize_with = "optional_id")]
     document_id: Option<Id>,
+    #[serde(deserialize_with = "optional_id")]
+    folder_id: Option<Id>,
+    api_key: Option<String>,
+}
+
+/// Where a file stands, by its own request: its record has no other place.
+fn place(metadata: &Metadata) -> Place {
+    Place { document: metadata.document_id.clone(), folder: metadata.folder_id.clone() }
 }
 
 impl SaveAttachmentResolverRequest {
@@ -73,7 +82,12 @@ impl SaveAttachmentResolverRequest {
     ) -> Result<Description, Error> {
         let Object(attachment) = self.attachment.unwrap_or_default();
         let Object(own) = self.metadata.unwrap_or_default();
-        let metadata = Metadata { organization_id: own.organization_id, document_id: own.document_id, folder_id: None };
+        let metadata = Metadata {
+            organization_id: own.organization_id,
+            document_id: own.document_id,
+            folder_id: own.folder_id,
+            api_key: own.api_key,
+        };
         let metadata = Metadata::of(Some(Object(metadata)), self.organization_id)?;
         let id = match (attachment.attachment_id, own.attachment_id) {
             (Some(one), Some(other)) if one != other => {
@@ -86,7 +100,8 @@ impl SaveAttachmentResolverRequest {
             }
         };
         let field = format!("{prefix}metadata.organizationId");
-        let scope = caller.organization(metadata.organization_id.as_ref(), &field)?;
+        let scope = caller.scope(&metadata, &field)?;
+        scope.check(&place(&metadata))?;
         let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         Ok(Description {
             attachment: Attachment { storage, scope, document: metadata.document_id, id },
@@ -118,7 +133,8 @@ impl DeleteAttachmentResolverRequest {
     /// [`Error::invalid`] where no organization is given, or two.
     pub fn open(self, caller: &Caller, storage: Storage) -> Result<Attachment, Error> {
         let metadata = Metadata::of(self.metadata, self.organization_id)?;
-        let scope = caller.organization(metadata.organization_id.as_ref(), "metadata.organizationId")?;
+        let scope = caller.scope(&metadata, "metadata.organizationId")?;
+        scope.check(&place(&metadata))?;
         Ok(Attachment { storage, scope, document: metadata.document_id, id: self.attachment_id })
     }
 }

@@ -7,7 +7,7 @@ use shared::records::Place;
 use shared::scope::Scope;
 
 use crate::attachment::{Attachment, Storage};
-use crate::link::{FILES, Links};
+use crate::link::{FILES, Link, Links};
 
 /// The files that a record of `scope` names, of one storage scope.
 #[derive(Debug)]
@@ -78,9 +78,13 @@ impl<'a> Named<'a> {
     /// The keys of links could not be read.
     pub async fn all(self, links: &Links) -> Result<Vec<Attachment>, shared::Error> {
         let mut all = self.found;
+        let is_of_the_record = |link: &Link| {
+            let organization = link.attachment.scope.organization();
+            link.attachment.storage == self.storage && organization == self.scope.organization()
+        };
         for token in self.tokens {
             match links.verify(&token).await {
-                Ok(link) if link.attachment.scope == *self.scope && link.attachment.storage == self.storage => {
+                Ok(link) if is_of_the_record(&link) => {
                     all.push(link.attachment);
                 }
                 Err(error) if error.kind().status() != http::StatusCode::FORBIDDEN => return Err(error),

@@ -2,16 +2,23 @@
 
 use serde::Deserialize;
 use shared::Error;
+use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
 use shared::records::change::Rule;
-use shared::records::{Feature, Filter, Reader, Writer};
+use shared::records::{Authors, Feature, Filter, Reader, Writer};
 use shared::scope::Caller;
 
 /// Activity records.
-pub const ACTIVITY: Feature = Feature { name: "activity", remembers_deletions: false, crosses_organizations: false };
+pub const ACTIVITY: Feature = Feature {
+    name: "activity",
+    remembers_deletions: false,
+    crosses_organizations: false,
+    in_documents: true,
+    authors: Authors::Unknown,
+};
 
 const NAMES: Names = Names { records: "activity", id: "id", organization: "organizationId", own_metadata: true };
 
@@ -37,6 +44,7 @@ pub struct GetActivityResolverRequest {
 
 impl Operation for Get {
     const NAME: &'static str = "activity-get";
+    const ACCESS: Access = Access::Read;
     const PATH: &'static str = "/api/velt/activity/get";
     type Store = Reader;
     type Request = Json<GetActivityResolverRequest>;
@@ -44,7 +52,7 @@ impl Operation for Get {
 
     async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
+        let scope = caller.scope(&metadata, "organizationId")?;
         let filter = Filter { ids: request.activity_ids, documents: request.document_ids, folder: request.folder_id };
         provider::get(reader, &ACTIVITY, &scope, &filter).await
     }
@@ -70,6 +78,7 @@ pub struct SaveActivityResolverRequest {
 
 impl Operation for Save {
     const NAME: &'static str = "activity-save";
+    const ACCESS: Access = Access::Write;
     const PATH: &'static str = "/api/velt/activity/save";
     type Store = Writer;
     type Request = Json<SaveActivityResolverRequest>;

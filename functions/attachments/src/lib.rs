@@ -1,6 +1,7 @@
 //! The attachment provider: one Lambda function an operation; see `src/bin`.
 
 use shared::Error;
+use shared::access::Access;
 use shared::operation::{Answer, Json, Operation};
 use shared::scope::Caller;
 use storage::form::{self, DeleteAttachmentResolverRequest};
@@ -13,6 +14,7 @@ pub struct Save;
 
 impl Operation for Save {
     const NAME: &'static str = "attachments-save";
+    const ACCESS: Access = Access::Write;
     const PATH: &'static str = "/api/velt/attachments/save";
     type Store = FileWriter;
     type Request = form::Upload;
@@ -30,6 +32,7 @@ pub struct Delete;
 
 impl Operation for Delete {
     const NAME: &'static str = "attachments-delete";
+    const ACCESS: Access = Access::Write;
     const PATH: &'static str = "/api/velt/attachments/delete";
     type Store = FileRemover;
     type Request = Json<DeleteAttachmentResolverRequest>;

@@ -1,5 +1,6 @@
 use serde::Deserialize;
 use shared::Error;
+use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::scope::Caller;
@@ -27,6 +28,7 @@ pub struct DeleteCommentResolverRequest {
 
 impl Operation for Delete {
     const NAME: &'static str = "comments-delete";
+    const ACCESS: Access = Access::Write;
     const PATH: &'static str = "/api/velt/comments/delete";
     type Store = FileRemover;
     type Request = Json<DeleteCommentResolverRequest>;
@@ -34,7 +36,7 @@ impl Operation for Delete {
 
     async fn run(files: &FileRemover, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        let scope = caller.organization(metadata.organization_id.as_ref(), "metadata.organizationId")?;
+        let scope = caller.scope(&metadata, "metadata.organizationId")?;
         let id = &request.comment_annotation_id;
         files.delete_with_record(&COMMENTS, &scope, id, Storage::Attachments, thread::name_files).await?;
         Ok(Answer::done(1))

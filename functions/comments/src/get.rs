@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use shared::Error;
+use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::json::Fields;
 use shared::operation::{Answer, Json, Operation};
@@ -35,6 +36,7 @@ pub struct GetCommentResolverRequest {
 
 impl Operation for Get {
     const NAME: &'static str = "comments-get";
+    const ACCESS: Access = Access::Read;
     const PATH: &'static str = "/api/velt/comments/get";
     type Store = Reader;
     type Request = Json<GetCommentResolverRequest>;
@@ -42,7 +44,7 @@ impl Operation for Get {
 
     async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
+        let scope = caller.scope(&metadata, "organizationId")?;
         let filter =
             Filter { ids: request.comment_annotation_ids, documents: request.document_ids, folder: request.folder_id };
         Error::unless_answerable("documentIds", filter.documents.as_ref().map_or(0, Vec::len))?;

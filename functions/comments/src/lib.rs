@@ -10,7 +10,13 @@ mod thread;
 pub use delete::Delete;
 pub use get::Get;
 pub use save::Save;
-use shared::records::Feature;
+use shared::records::{Authors, Feature};
 
 /// Threads. A deleted one is remembered, so that a stale view of it can't bring its comments back.
-pub const COMMENTS: Feature = Feature { name: "comments", remembers_deletions: true, crosses_organizations: false };
+pub const COMMENTS: Feature = Feature {
+    name: "comments",
+    remembers_deletions: true,
+    crosses_organizations: false,
+    in_documents: true,
+    authors: Authors::Comments,
+};

@@ -1,5 +1,6 @@
 use serde::Deserialize;
 use shared::Error;
+use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, TextOrNumber, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Payload, Records};
@@ -38,6 +39,7 @@ pub struct SaveCommentResolverRequest {
 
 impl Operation for Save {
     const NAME: &'static str = "comments-save";
+    const ACCESS: Access = Access::Write;
     const PATH: &'static str = "/api/velt/comments/save";
     type Store = Writer;
     type Request = Json<SaveCommentResolverRequest>;

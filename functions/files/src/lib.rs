@@ -4,6 +4,7 @@ use http::Method;
 use http::request::Parts;
 use lambda_http::Body;
 use shared::Error;
+use shared::access::Access;
 use shared::operation::{FromRequest, Operation};
 use shared::scope::Caller;
 use storage::FileReader;
@@ -32,6 +33,7 @@ impl FromRequest for GetFileRequest {
 
 impl Operation for Get {
     const NAME: &'static str = "files-get";
+    const ACCESS: Access = Access::Anybody;
     const METHOD: Method = Method::GET;
     const PATH: &'static str = "/files/{link}/{name}";
     type Store = FileReader;

@@ -4,17 +4,23 @@
 
 use serde::Deserialize;
 use shared::Error;
+use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
 use shared::records::change::Rule;
-use shared::records::{Feature, Filter, Reader, Writer};
+use shared::records::{Authors, Feature, Filter, Reader, Writer};
 use shared::scope::Caller;
 
 /// Custom notifications.
-pub const NOTIFICATIONS: Feature =
-    Feature { name: "notifications", remembers_deletions: false, crosses_organizations: false };
+pub const NOTIFICATIONS: Feature = Feature {
+    name: "notifications",
+    remembers_deletions: false,
+    crosses_organizations: false,
+    in_documents: false,
+    authors: Authors::Unknown,
+};
 
 const NAMES: Names =
     Names { records: "notifications", id: "notificationId", organization: "organizationId", own_metadata: false };
@@ -37,6 +43,7 @@ pub struct GetNotificationResolverRequest {
 
 impl Operation for Get {
     const NAME: &'static str = "notifications-get";
+    const ACCESS: Access = Access::Read;
     const PATH: &'static str = "/api/velt/notifications/get";
     type Store = Reader;
     type Request = Json<GetNotificationResolverRequest>;
@@ -44,7 +51,7 @@ impl Operation for Get {
 
     async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
+        let scope = caller.scope(&metadata, "organizationId")?;
         let filter = Filter { ids: request.notification_ids, ..Filter::default() };
         provider::get(reader, &NOTIFICATIONS, &scope, &filter).await
     }
@@ -67,6 +74,7 @@ pub struct SaveNotificationsRequest {
 
 impl Operation for Save {
     const NAME: &'static str = "notifications-save";
+    const ACCESS: Access = Access::Backend;
     const PATH: &'static str = "/api/velt/notifications/save";
     type Store = Writer;
     type Request = Json<SaveNotificationsRequest>;
@@ -96,6 +104,7 @@ pub struct DeleteNotificationResolverRequest {
 
 impl Operation for Delete {
     const NAME: &'static str = "notifications-delete";
+    const ACCESS: Access = Access::Write;
     const PATH: &'static str = "/api/velt/notifications/delete";
     type Store = Writer;
     type Request = Json<DeleteNotificationResolverRequest>;
@@ -103,7 +112,7 @@ impl Operation for Delete {
 
     async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
+        let scope = caller.scope(&metadata, "organizationId")?;
         writer.delete(&NOTIFICATIONS, &scope, &request.notification_id).await?;
         Ok(Answer::done(1))
     }

@@ -2,17 +2,24 @@
 
 use serde::Deserialize;
 use shared::Error;
+use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::json::{self, Fields};
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
 use shared::records::change::Rule;
-use shared::records::{Feature, Filter, Reader, Writer};
+use shared::records::{Authors, Feature, Filter, Reader, Writer};
 use shared::scope::Caller;
 
 /// Reactions.
-pub const REACTIONS: Feature = Feature { name: "reactions", remembers_deletions: false, crosses_organizations: false };
+pub const REACTIONS: Feature = Feature {
+    name: "reactions",
+    remembers_deletions: false,
+    crosses_organizations: false,
+    in_documents: true,
+    authors: Authors::Record,
+};
 
 const NAMES: Names = Names {
     records: "reactionAnnotation",
@@ -46,6 +53,7 @@ pub struct GetReactionResolverRequest {
 
 impl Operation for Get {
     const NAME: &'static str = "reactions-get";
+    const ACCESS: Access = Access::Read;
     const PATH: &'static str = "/api/velt/reactions/get";
     type Store = Reader;
     type Request = Json<GetReactionResolverRequest>;
@@ -53,7 +61,7 @@ impl Operation for Get {
 
     async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
+        let scope = caller.scope(&metadata, "organizationId")?;
         let filter =
             Filter { ids: request.reaction_annotation_ids, documents: request.document_ids, folder: request.folder_id };
         let mut answer = provider::get(reader, &REACTIONS, &scope, &filter).await?;
@@ -91,6 +99,7 @@ pub struct SaveReactionResolverRequest {
 
 impl Operation for Save {
     const NAME: &'static str = "reactions-save";
+    const ACCESS: Access = Access::Write;
     const PATH: &'static str = "/api/velt/reactions/save";
     type Store = Writer;
     type Request = Json<SaveReactionResolverRequest>;
@@ -123,6 +132,7 @@ pub struct DeleteReactionResolverRequest {
 
 impl Operation for Delete {
     const NAME: &'static str = "reactions-delete";
+    const ACCESS: Access = Access::Write;
     const PATH: &'static str = "/api/velt/reactions/delete";
     type Store = Writer;
     type Request = Json<DeleteReactionResolverRequest>;

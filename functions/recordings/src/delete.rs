@@ -1,5 +1,6 @@
 use serde::Deserialize;
 use shared::Error;
+use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::scope::Caller;
@@ -27,6 +28,7 @@ pub struct DeleteRecorderResolverRequest {
 
 impl Operation for Delete {
     const NAME: &'static str = "recordings-delete";
+    const ACCESS: Access = Access::Write;
     const PATH: &'static str = "/api/velt/recordings/delete";
     type Store = FileRemover;
     type Request = Json<DeleteRecorderResolverRequest>;
@@ -34,7 +36,7 @@ impl Operation for Delete {
 
     async fn run(remover: &FileRemover, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        let scope = caller.organization(metadata.organization_id.as_ref(), "metadata.organizationId")?;
+        let scope = caller.scope(&metadata, "metadata.organizationId")?;
         let id = &request.recorder_annotation_id;
         remover.delete_with_record(&RECORDINGS, &scope, id, Storage::Recordings, files::name).await?;
         Ok(Answer::done(1))

@@ -9,17 +9,23 @@ pub use upload::{Upload, UploadDelete};
 
 use serde::Deserialize;
 use shared::Error;
+use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
 use shared::records::change::Rule;
-use shared::records::{Feature, Filter, Reader, Writer};
+use shared::records::{Authors, Feature, Filter, Reader, Writer};
 use shared::scope::Caller;
 
 /// Recordings. Their files are in S3; what is here is what Velt's SDK strips from the annotation.
-pub const RECORDINGS: Feature =
-    Feature { name: "recordings", remembers_deletions: false, crosses_organizations: false };
+pub const RECORDINGS: Feature = Feature {
+    name: "recordings",
+    remembers_deletions: false,
+    crosses_organizations: false,
+    in_documents: true,
+    authors: Authors::Record,
+};
 
 const NAMES: Names = Names {
     records: "recorderAnnotation",
@@ -53,6 +59,7 @@ pub struct GetRecorderResolverRequest {
 
 impl Operation for Get {
     const NAME: &'static str = "recordings-get";
+    const ACCESS: Access = Access::Read;
     const PATH: &'static str = "/api/velt/recordings/get";
     type Store = Reader;
     type Request = Json<GetRecorderResolverRequest>;
@@ -60,7 +67,7 @@ impl Operation for Get {
 
     async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
+        let scope = caller.scope(&metadata, "organizationId")?;
         let filter =
             Filter { ids: request.recorder_annotation_ids, documents: request.document_ids, folder: request.folder_id };
         provider::get(reader, &RECORDINGS, &scope, &filter).await
@@ -90,6 +97,7 @@ pub struct SaveRecorderResolverRequest {
 
 impl Operation for Save {
     const NAME: &'static str = "recordings-save";
+    const ACCESS: Access = Access::Write;
     const PATH: &'static str = "/api/velt/recordings/save";
     type Store = Writer;
     type Request = Json<SaveRecorderResolverRequest>;

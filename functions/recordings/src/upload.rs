@@ -1,4 +1,5 @@
 use shared::Error;
+use shared::access::Access;
 use shared::operation::{Answer, Json, Operation};
 use shared::scope::Caller;
 use storage::form::{self, DeleteAttachmentResolverRequest};
@@ -11,6 +12,7 @@ pub struct Upload;
 
 impl Operation for Upload {
     const NAME: &'static str = "recordings-upload";
+    const ACCESS: Access = Access::Write;
     const PATH: &'static str = "/api/velt/recordings/upload";
     type Store = FileWriter;
     type Request = form::Upload;
@@ -28,6 +30,7 @@ pub struct UploadDelete;
 
 impl Operation for UploadDelete {
     const NAME: &'static str = "recordings-upload-delete";
+    const ACCESS: Access = Access::Write;
     const PATH: &'static str = "/api/velt/recordings/upload/delete";
     type Store = FileRemover;
     type Request = Json<DeleteAttachmentResolverRequest>;

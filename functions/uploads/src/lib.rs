@@ -5,6 +5,7 @@ use http::request::Parts;
 use lambda_http::Body;
 use serde::Deserialize;
 use shared::Error;
+use shared::access::Access;
 use shared::json::read_body;
 use shared::operation::{Answer, FromRequest, Operation, require_json};
 use shared::scope::Caller;
@@ -80,6 +81,7 @@ fn sha256(text: &str) -> Result<[u8; 32], Error> {
 
 impl Operation for Start {
     const NAME: &'static str = "uploads-start";
+    const ACCESS: Access = Access::Write;
     const PATH: &'static str = "/api/velt/uploads/start";
     type Store = FileWriter;
     type Request = UploadRequest;
@@ -93,6 +95,7 @@ impl Operation for Start {
 
 impl Operation for Finish {
     const NAME: &'static str = "uploads-finish";
+    const ACCESS: Access = Access::Write;
     const PATH: &'static str = "/api/velt/uploads/finish";
     type Store = FileWriter;
     type Request = UploadRequest;

@@ -1,5 +1,6 @@
 use serde::Deserialize;
 use shared::Error;
+use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::records::Writer;
@@ -31,6 +32,7 @@ pub struct DeleteUsersRequest {
 
 impl Operation for Delete {
     const NAME: &'static str = "users-delete";
+    const ACCESS: Access = Access::Backend;
     const PATH: &'static str = "/api/velt/users/delete";
     type Store = Writer;
     type Request = Json<DeleteUsersRequest>;

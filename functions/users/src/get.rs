@@ -1,5 +1,6 @@
 use serde::Deserialize;
 use shared::Error;
+use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::provider::Payloads;
@@ -24,6 +25,7 @@ pub struct GetUserResolverRequest {
 
 impl Operation for Get {
     const NAME: &'static str = "users-get";
+    const ACCESS: Access = Access::Read;
     const PATH: &'static str = "/api/velt/users/get";
     type Store = Source;
     type Request = Json<GetUserResolverRequest>;

@@ -16,11 +16,17 @@ pub use resolve::Resolve;
 pub use save::Save;
 use shared::contract::Id;
 use shared::digest::sha256;
-use shared::records::Feature;
+use shared::records::{Authors, Feature};
 pub use source::Source;
 
 /// Users. One is found by its id in every organization at once (as its document), and by its email (as its folder).
-pub const USERS: Feature = Feature { name: "users", remembers_deletions: false, crosses_organizations: true };
+pub const USERS: Feature = Feature {
+    name: "users",
+    remembers_deletions: false,
+    crosses_organizations: true,
+    in_documents: false,
+    authors: Authors::Unknown,
+};
 
 /// What an email is found by: a digest of it in lower case, so that no key, log or metric of AWS holds an address. An empty
 /// one is none.

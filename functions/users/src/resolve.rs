@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use shared::Error;
+use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::scope::Caller;
@@ -31,6 +32,7 @@ pub struct ResolveUserIdsByEmailRequest {
 
 impl Operation for Resolve {
     const NAME: &'static str = "users-resolve";
+    const ACCESS: Access = Access::Read;
     const PATH: &'static str = "/api/velt/users/resolve";
     type Store = Source;
     type Request = Json<ResolveUserIdsByEmailRequest>;
@@ -38,7 +40,7 @@ impl Operation for Resolve {
 
     async fn run(source: &Source, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        let scope = caller.organization(metadata.organization_id.as_ref(), "organizationId")?;
+        let scope = caller.scope(&metadata, "organizationId")?;
         Error::unless_answerable("emails", request.emails.len())?;
         let distinct: BTreeSet<String> = request.emails.iter().map(|email| email.to_lowercase()).collect();
         let known = source.ids_by_email(caller, &scope, distinct.into_iter().collect()).await?;

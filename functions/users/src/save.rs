@@ -2,6 +2,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 use shared::Error;
+use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::json::{self, Fields};
 use shared::operation::{Answer, Json, Operation};
@@ -58,6 +59,7 @@ impl Identity {
 
 impl Operation for Save {
     const NAME: &'static str = "users-save";
+    const ACCESS: Access = Access::Backend;
     const PATH: &'static str = "/api/velt/users/save";
     type Store = Writer;
     type Request = Json<SaveUsersRequest>;

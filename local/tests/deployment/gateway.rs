@@ -1,9 +1,10 @@
 //! The development server stands between page and function as the template's gateway does.
 
 use regex_lite::Regex;
+use shared::access::Access;
 use yaml_serde::Value;
 
-use crate::support::server;
+use crate::support::{functions, server};
 use crate::template::{Template, argument, at, texts};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +81,7 @@ fn a_function_may_do_what_its_operation_does_to_its_own_feature() {
     let template = Template::read();
     let reads = ["dynamodb:BatchGetItem", "dynamodb:Query"];
     assert_eq!(texts(template.at("Mappings.Calls.Get.Actions")), reads);
-    for (id, properties) in template.resources("AWS::Serverless::Function") {
+    for (id, properties) in template.operations() {
         let name = properties["CodeUri"].as_str().unwrap().strip_prefix("target/lambda/").unwrap();
         let allowed = table_statements(properties).into_iter().map(|statement| {
             let action = texts(argument(&statement["Action"], "FindInMap"));
@@ -96,7 +97,7 @@ fn a_function_may_do_what_its_operation_does_to_its_own_feature() {
 #[test]
 fn only_functions_of_files_touch_a_bucket_and_only_their_prefixes() {
     let template = Template::read();
-    for (id, properties) in template.resources("AWS::Serverless::Function") {
+    for (id, properties) in template.operations() {
         let text = yaml_serde::to_string(&properties["Policies"]).unwrap();
         let touches = text.contains("s3:");
         let is_of_files = ["Attachments", "Uploads", "Files", "RecordingsUpload", "RecordingsDelete", "CommentsDelete"];
@@ -138,4 +139,32 @@ fn table_statements(properties: &Value) -> Vec<&Value> {
         statement => statement,
     });
     statements.filter(|statement| matches!(statement["Action"], Value::Tagged(_))).collect()
+}
+
+/// Who may call is said by the operation and by its route alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_has_the_authorizer_of_its_operation() {
+    let template = Template::read();
+    let auth = template.at("Resources.Api.Properties.Auth");
+    assert_eq!(auth["DefaultAuthorizer"], "Tokens");
+    assert_eq!(auth["EnableIamAuthorizer"], true);
+    assert_eq!(template.at("Globals.Function.Environment.Variables.AUTHORIZATION"), "required");
+    let server = server().await;
+    for function in functions(&server) {
+        let of_function =
+            |(_, properties): &(&str, &Value)| properties["CodeUri"] == format!("target/lambda/{}", function.name);
+        let (_, properties) = template.operations().into_iter().find(of_function).unwrap();
+        let route = at(properties, "Events.Request.Properties");
+        let authorizer = route.get("Auth").map(|auth| auth["Authorizer"].as_str().unwrap());
+        let expected = match function.access {
+            Access::Read | Access::Write => None,
+            Access::Backend => Some("AWS_IAM"),
+            Access::Anybody => Some("NONE"),
+        };
+        assert_eq!(authorizer, expected, "{}", function.name);
+        // No function with the right to write is for readers.
+        let is_reader = matches!(function.access, Access::Read | Access::Anybody);
+        let writes = calls(function.name).iter().any(|(calls, _)| *calls != "Get") || function.name == "uploads-start";
+        assert_eq!(is_reader, !writes, "{}", function.name);
+    }
 }

@@ -18,6 +18,13 @@ impl Template {
         at(&self.0, path)
     }
 
+    /// The functions of operations, by their logical ids.
+    pub(crate) fn operations(&self) -> Vec<(&str, &Value)> {
+        let mut functions = self.resources("AWS::Serverless::Function");
+        functions.retain(|(id, _)| *id != "Authorizer");
+        functions
+    }
+
     /// The resources of a type, by their logical ids.
     pub(crate) fn resources(&self, kind: &str) -> Vec<(&str, &Value)> {
         let resources = self.at("Resources").as_mapping().unwrap().iter();

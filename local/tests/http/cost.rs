@@ -2,8 +2,8 @@
 
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
+use shared::access::Gate;
 use shared::operation::{FromRequest as _, Operation};
-use shared::scope::Caller;
 use shared::setup::{Setup, Store as _};
 use shared::usage::{Usage, measured};
 
@@ -27,7 +27,8 @@ impl Meter {
         let request = http::Request::post(O::PATH).header(CONTENT_TYPE, "application/json").body(request.to_string());
         let (parts, body) = request.unwrap().into_parts();
         let request = O::Request::from_request(&parts, body.into()).await.unwrap();
-        let (answer, usage) = measured(Box::pin(O::run(&store, &Caller::open(), request))).await;
+        let caller = Gate::open(&self.setup).unwrap().caller(O::ACCESS, None).unwrap();
+        let (answer, usage) = measured(Box::pin(O::run(&store, &caller, request))).await;
         answer.unwrap();
         usage
     }

@@ -16,6 +16,7 @@ fn setup(endpoint: &str) -> Setup {
         ("AWS_SECRET_ACCESS_KEY", "local"),
         ("AWS_ENDPOINT_URL_DYNAMODB", endpoint),
         ("TABLE_NAME", "velt"),
+        ("AUTHORIZATION", "open"),
         ("LINK_KEYS", r#"{"current":"1","1":"not-a-secret-for-tests"}"#),
     ];
     Setup::new(settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into()).unwrap()

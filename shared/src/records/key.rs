@@ -90,17 +90,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scope::Caller;
+    use crate::records::Authors;
 
-    const FEATURE: Feature = Feature { name: "comments", remembers_deletions: true, crosses_organizations: false };
+    const FEATURE: Feature = Feature {
+        name: "comments",
+        remembers_deletions: true,
+        crosses_organizations: false,
+        in_documents: true,
+        authors: Authors::Comments,
+    };
 
     fn id(text: &str) -> Id {
         serde_json::from_value(serde_json::Value::String(text.to_owned())).unwrap()
     }
 
     fn key_of(organization: &str, record: &str) -> RecordKey {
-        let scope = Caller::open().organization(Some(&id(organization)), "organizationId").unwrap();
-        RecordKey::new(&FEATURE, &scope, &id(record))
+        RecordKey::new(&FEATURE, &Scope::signed(id(organization)), &id(record))
     }
 
     proptest! {

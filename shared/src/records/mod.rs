@@ -9,10 +9,12 @@
 //! | [`table`] | names of keys and indexes, as in `template.yaml` |
 //! | `key` | how ids become keys, so that no id reaches another record |
 //! | `item` | how a record is written as items |
+//! | `author` | who may change what, where only authors may |
 //! | [`change`] | what a save may do to what is stored |
 //! | `read`, `write`, `wide`, `delete` | the calls |
 //! | `foreign` | reading a table that is not ours |
 
+mod author;
 pub mod change;
 mod delete;
 mod foreign;
@@ -43,6 +45,21 @@ pub struct Feature {
     pub remembers_deletions: bool,
     /// Whether its records are found by document in all organizations at once. Only a user is: its document is its id.
     pub crosses_organizations: bool,
+    /// Whether its records stand in documents and folders, which a caller's claims may be limited to.
+    pub in_documents: bool,
+    /// Whose its records are, for stacks where only authors may change what they wrote.
+    pub authors: Authors,
+}
+
+/// What of a feature's records has an author.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authors {
+    /// Nothing that is known here.
+    Unknown,
+    /// Each record.
+    Record,
+    /// Each comment of a thread, and the thread, which others may change but not delete.
+    Comments,
 }
 
 /// The part of a record that one attribute holds.

@@ -36,9 +36,17 @@ impl Reader {
     /// By ids it is strongly consistent, and one call for each 100. By document or folder it is one query each, which
     /// may miss what was saved within the last moments, as every page load may.
     ///
+    /// What stands outside the documents and folders of the caller's claims is left out, as if it were not there.
+    ///
     /// # Errors
-    /// [`Error::unavailable`] when not everything could be read: never a part.
+    /// [`Error::unavailable`] when not everything could be read: never a part. [`Error::forbidden`] where the filter names a
+    /// document or a folder outside the caller's claims.
     pub async fn find(&self, feature: &Feature, scope: &Scope, filter: &Filter) -> Result<Vec<Record>, Error> {
+        if feature.in_documents {
+            scope.check_asked(None, filter.folder.as_ref())?;
+            let mut documents = filter.documents.iter().flatten();
+            documents.try_for_each(|document| scope.check_asked(Some(document), None))?;
+        }
         let heads = match filter {
             Filter { ids: Some(ids), .. } => {
                 let keys: HashSet<String> = ids.iter().map(|id| RecordKey::new(feature, scope, id).partition).collect();
@@ -60,7 +68,8 @@ impl Reader {
                     .await?
             }
         };
-        let wanted = heads.into_iter().filter(|head| matches(filter, head));
+        let sees = |head: &Head| !feature.in_documents || scope.allows(&head.content.place);
+        let wanted = heads.into_iter().filter(|head| matches(filter, head) && sees(head));
         let records = in_parallel(wanted.map(|head| self.complete(head)).collect()).await?;
         Ok(records.into_iter().flatten().collect())
     }

@@ -16,7 +16,7 @@ use super::item::{self, DELETED, GENERATION, Item, REVISION, Shape, text};
 use super::key::{self, RecordKey};
 use super::read::Stored;
 use super::table::{BY_DOCUMENT, BY_FOLDER, PARTITION, SORT};
-use super::{Feature, Slot, Writer, in_parallel, wide};
+use super::{Feature, Slot, Writer, author, in_parallel, wide};
 use crate::Error;
 use crate::aws::failed;
 use crate::json::Json;
@@ -238,7 +238,21 @@ impl Writer {
             plan.leftovers.generation.clone_from(unswept);
             stored.content = Content::default();
         }
-        let next = merge(&stored.content, plan.save)?;
+        if feature.in_documents && matches!(stored.shape, Shape::Packed | Shape::Wide(_)) {
+            plan.save.scope.check(&stored.content.place)?;
+        }
+        let next = match author::checked(feature, &plan.save.scope) {
+            None => merge(&stored.content, plan.save)?,
+            Some(author) => {
+                let next = merge(&stored.content, &author::without_views(plan.save, author, &stored.content))?;
+                let is_there = matches!(stored.shape, Shape::Packed | Shape::Wide(_));
+                author::check_save(author, feature, is_there.then_some(&stored.content), &next)?;
+                next
+            }
+        };
+        if feature.in_documents {
+            plan.save.scope.check(&next.place)?;
+        }
         let deleted = matches!(stored.shape, Shape::Deleted(_));
         if next == stored.content && stored.revision.is_some() && !deleted {
             plan.steps = Some(Vec::new());
@@ -451,6 +465,9 @@ impl Writer {
 
 /// The save as one update expression, where one can say it.
 fn update(feature: &Feature, key: &RecordKey, save: &Save) -> Option<Step> {
+    if (feature.in_documents && save.scope.is_limited()) || author::checked(feature, &save.scope).is_some() {
+        return None;
+    }
     let combines = save.changes.iter().any(|change| matches!(change.rule, Rule::Combine(_)));
     if combines || save.changes.len() > CHANGES_PER_UPDATE {
         return None;

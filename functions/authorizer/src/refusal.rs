@@ -1,0 +1,55 @@
+use jsonwebtoken::errors::{Error, ErrorKind};
+
+/// Why a caller is refused: for the log and metrics alone. The codes are those of Velt's own SDKs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.code())]
+pub enum Refusal {
+    /// The request carries none.
+    MissingToken,
+    /// It is over.
+    Expired,
+    /// Its signature is not that of the key.
+    InvalidSignature,
+    /// A claim is missing, or not as it must be: issuer, audience, time, organizations.
+    ClaimMismatch,
+    /// It was signed in a way that is not allowed here.
+    AlgorithmNotAllowed,
+    /// There is no key for it, or the keys can't be reached.
+    KeyResolutionFailed,
+    /// There is nothing to verify it with.
+    NotConfigured,
+    /// It is no token, or can't be verified for another reason.
+    VerificationFailed,
+}
+
+impl Refusal {
+    /// The code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::MissingToken => "MISSING_TOKEN",
+            Self::Expired => "EXPIRED",
+            Self::InvalidSignature => "INVALID_SIGNATURE",
+            Self::ClaimMismatch => "CLAIM_MISMATCH",
+            Self::AlgorithmNotAllowed => "ALGORITHM_NOT_ALLOWED",
+            Self::KeyResolutionFailed => "KEY_RESOLUTION_FAILED",
+            Self::NotConfigured => "NOT_CONFIGURED",
+            Self::VerificationFailed => "VERIFICATION_FAILED",
+        }
+    }
+
+    pub(crate) fn of(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::ExpiredSignature => Self::Expired,
+            ErrorKind::InvalidSignature => Self::InvalidSignature,
+            ErrorKind::InvalidAlgorithm => Self::AlgorithmNotAllowed,
+            ErrorKind::MissingRequiredClaim(_)
+            | ErrorKind::InvalidIssuer
+            | ErrorKind::InvalidAudience
+            | ErrorKind::InvalidSubject
+            | ErrorKind::InvalidClaimFormat(_)
+            | ErrorKind::ImmatureSignature => Self::ClaimMismatch,
+            _ => Self::VerificationFailed,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Who calls: the gateway's authorizers, in front of the functions.
+
+use std::sync::Arc;
+
+use authorizer::Authorizer;
+use http::{HeaderMap, StatusCode, header};
+use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
+use serde_json::{Value, json};
+use shared::access::Access;
+
+/// What tokens are verified with.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// A secret, by HS256.
+    Secret(String),
+    /// Public keys: a JWKS as text.
+    Jwks(String),
+}
+
+/// The secret of development tokens: an obvious dummy.
+pub const DEVELOPMENT_SECRET: &str = "not-a-secret-for-development-only";
+
+impl Auth {
+    /// The authorizer's setting that says so.
+    pub(crate) fn setting(&self) -> (String, String) {
+        match self {
+            Self::Secret(secret) => ("AUTH_SECRET_TEXT".to_owned(), secret.clone()),
+            Self::Jwks(keys) => ("AUTH_JWKS".to_owned(), keys.clone()),
+        }
+    }
+}
+
+/// Signs a token for a user of organizations, valid for an hour.
+///
+/// # Errors
+/// The token could not be signed.
+pub fn token(organizations: &[String], user: &str, secret: &str) -> Result<String, jsonwebtoken::errors::Error> {
+    const HOUR: u64 = 3600;
+    let now = get_current_timestamp();
+    let claims = json!({ "sub": user, "organizationId": organizations, "iat": now, "exp": now + HOUR });
+    encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.as_bytes()))
+}
+
+/// What the gateway's authorizer makes of a request, for the event of the function that it lets the request through to.
+pub(crate) async fn authorize(
+    authorizer: Option<&Arc<Authorizer>>,
+    access: Access,
+    headers: &HeaderMap,
+    event: &Value,
+    request_id: &str,
+) -> Result<Option<Value>, StatusCode> {
+    let Some(authorizer) = authorizer else { return Ok(None) };
+    match access {
+        Access::Anybody => Ok(None),
+        Access::Backend => {
+            // The signature itself is AWS's to verify: here, that the request is signed at all tells a backend from a page.
+            let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            if !value.starts_with("AWS4-HMAC-SHA256 ") {
+                return Err(StatusCode::FORBIDDEN);
+            }
+            Ok(Some(
+                json!({ "iam": { "accountId": "000000000000", "userArn": "arn:aws:iam::000000000000:user/local" } }),
+            ))
+        }
+        Access::Read | Access::Write => {
+            let request = serde_json::from_value(request(event)).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+            let answer = authorizer.answer(request, request_id.to_owned()).await;
+            let answer = answer.map_err(|_| StatusCode::UNAUTHORIZED)?;
+            if answer.is_authorized {
+                Ok(Some(json!({ "lambda": answer.context })))
+            } else {
+                Err(StatusCode::FORBIDDEN)
+            }
+        }
+    }
+}
+
+/// The authorizer's event, in payload format 2.0, by that of the function.
+fn request(event: &Value) -> Value {
+    let of = |name: &str| event[name].clone();
+    json!({
+        "version": "2.0",
+        "type": "REQUEST",
+        "routeArn": "arn:aws:execute-api:us-east-1:000000000000:local/$default/POST/",
+        "identitySource": [event["headers"]["authorization"]],
+        "routeKey": of("routeKey"),
+        "rawPath": of("rawPath"),
+        "rawQueryString": of("rawQueryString"),
+        "cookies": event.get("cookies").cloned().unwrap_or_else(|| json!([])),
+        "headers": of("headers"),
+        "requestContext": of("requestContext"),
+    })
+}

@@ -1,0 +1,155 @@
+//! Who calls, as far as the gateway verified it: the one place where a [`Caller`] is made.
+
+use std::collections::BTreeSet;
+
+use lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizer;
+use lambda_http::request::RequestContext;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::contract::Id;
+use crate::scope::Caller;
+use crate::setup::{Setup, SetupError};
+
+/// Who may call an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Whoever the authorizer let in.
+    Read,
+    /// Those of them who are not read-only.
+    Write,
+    /// The app's backend alone, by IAM.
+    Backend,
+    /// Anybody: the request carries a proof of its own, which the operation checks.
+    Anybody,
+}
+
+/// The setting that says whether callers are verified: `required`, or `open`.
+pub const AUTHORIZATION: &str = "AUTHORIZATION";
+/// The setting with the app's own Velt API key.
+const API_KEY: &str = "VELT_API_KEY";
+/// The setting that lets only authors change what they wrote.
+const AUTHORS_ONLY: &str = "AUTHORS_ONLY";
+
+/// The name under which the authorizer's answer carries a [`Grant`], as JSON text.
+pub const GRANT: &str = "grant";
+
+/// What a caller's verified claims allow. The authorizer writes it, the gateway carries it, and functions read it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Grant {
+    /// Whose records.
+    pub organizations: Organizations,
+    /// Only records of these documents, where there is a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub documents: Option<BTreeSet<Id>>,
+    /// Only records of these folders, where there is a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folders: Option<BTreeSet<Id>>,
+    /// Whether nothing may be written.
+    pub read_only: bool,
+    /// The user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Id>,
+    /// Whether they may change what others wrote.
+    pub admin: bool,
+}
+
+/// The organizations of a [`Grant`].
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Organizations {
+    /// All of them, written `"*"`.
+    All(Star),
+    /// These.
+    Only(BTreeSet<Id>),
+}
+
+/// `"*"`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub enum Star {
+    /// The only one.
+    #[serde(rename = "*")]
+    Star,
+}
+
+impl Grant {
+    /// Of one that may do everything.
+    fn everything() -> Self {
+        let organizations = Organizations::All(Star::Star);
+        Self { organizations, documents: None, folders: None, read_only: false, user: None, admin: true }
+    }
+
+    /// Of one that may do nothing.
+    fn nothing() -> Self {
+        let organizations = Organizations::Only(BTreeSet::new());
+        Self { organizations, documents: None, folders: None, read_only: true, user: None, admin: false }
+    }
+}
+
+/// How this stack knows its callers.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    is_open: bool,
+    api_key: Option<String>,
+    authors_only: bool,
+}
+
+/// Neither `required` nor `open`, or neither `true` nor `false`.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("it must be {0}")]
+struct NotAChoice(&'static str);
+
+impl Gate {
+    /// As the settings say. Where they say nothing, callers must be verified.
+    ///
+    /// # Errors
+    /// A setting is not valid.
+    pub fn open(setup: &Setup) -> Result<Self, SetupError> {
+        let invalid = |name, choices| SetupError::Invalid { name, source: Box::new(NotAChoice(choices)) };
+        let is_open = match setup.setting(AUTHORIZATION) {
+            Some("open") => true,
+            Some("required") | None => false,
+            Some(_) => return Err(invalid(AUTHORIZATION, "required or open")),
+        };
+        let authors_only = match setup.setting(AUTHORS_ONLY) {
+            Some("true") => true,
+            Some("false") | None => false,
+            Some(_) => return Err(invalid(AUTHORS_ONLY, "true or false")),
+        };
+        Ok(Self { is_open, api_key: setup.setting(API_KEY).map(ToOwned::to_owned), authors_only })
+    }
+
+    /// Who calls, by what the gateway says of the request.
+    ///
+    /// # Errors
+    /// [`Error::forbidden`] where the gateway let in whom this operation is not for, or says nothing: a route that lacks
+    /// its authorizer stays closed.
+    pub fn caller(&self, access: Access, context: Option<&RequestContext>) -> Result<Caller, Error> {
+        let grant = match access {
+            _ if self.is_open => Grant::everything(),
+            Access::Anybody => Grant::nothing(),
+            Access::Backend => {
+                authorizer(context).and_then(|authorizer| authorizer.iam.as_ref()).ok_or_else(Error::forbidden)?;
+                Grant::everything()
+            }
+            Access::Read | Access::Write => {
+                let grant = authorizer(context).and_then(|authorizer| authorizer.fields.get(GRANT)?.as_str());
+                let grant: Grant = serde_json::from_str(grant.ok_or_else(Error::forbidden)?)
+                    .map_err(|error| Error::forbidden().caused_by(error))?;
+                if grant.read_only && access == Access::Write {
+                    return Err(Error::forbidden());
+                }
+                grant
+            }
+        };
+        Ok(Caller::new(grant, self.api_key.clone(), self.authors_only && !self.is_open))
+    }
+}
+
+fn authorizer(context: Option<&RequestContext>) -> Option<&ApiGatewayRequestAuthorizer> {
+    match context? {
+        RequestContext::ApiGatewayV2(context) => context.authorizer.as_ref(),
+        _ => None,
+    }
+}
