@@ -82,7 +82,7 @@ fn request(event: &Value) -> Value {
         "version": "2.0",
         "type": "REQUEST",
         "routeArn": "arn:aws:execute-api:us-east-1:000000000000:local/$default/POST/",
-        "identitySource": [event["headers"]["authorization"]],
+        "identitySource": event["headers"].get("authorization").into_iter().collect::<Vec<_>>(),
         "routeKey": of("routeKey"),
         "rawPath": of("rawPath"),
         "rawQueryString": of("rawQueryString"),

@@ -20,12 +20,11 @@ pub struct ResolveUserIdsByEmailRequest {
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
     emails: Vec<String>,
-    /// Where the mention stands makes no difference to whom it means: only the type is checked.
-    #[serde(default, rename = "documentId")]
-    _document_id: Option<String>,
-    /// As the document.
-    #[serde(default, rename = "folderId")]
-    _folder_id: Option<String>,
+    /// Where the mention stands makes no difference to whom it means, but must be the caller's.
+    #[serde(default, deserialize_with = "optional_id")]
+    document_id: Option<Id>,
+    #[serde(default, deserialize_with = "optional_id")]
+    folder_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
 }
@@ -41,6 +40,7 @@ impl Operation for Resolve {
     async fn run(source: &Source, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.scope(&metadata, "organizationId")?;
+        scope.check_asked(request.document_id.as_ref(), request.folder_id.as_ref())?;
         Error::unless_answerable("emails", request.emails.len())?;
         let distinct: BTreeSet<String> = request.emails.iter().map(|email| email.to_lowercase()).collect();
         let known = source.ids_by_email(caller, &scope, distinct.into_iter().collect()).await?;

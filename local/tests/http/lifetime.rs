@@ -56,3 +56,45 @@ fn the_environment_of_nothing_is_a_failure() {
     output.stderr.as_slice().read_to_string(&mut message).unwrap();
     assert!(message.contains("cargo run"), "{message}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_are_verified_where_that_is_asked_for() {
+    let token = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_local")).arg("token").args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let development = token(&["--org", "acme", "--org", "other", "--user", "u1"]);
+    let secret = "another-dummy-of-thirty-two-bytes";
+    let own = token(&["--org", "acme", "--user", "u1", "--secret", secret]);
+    for (arguments, accepted, refused) in
+        [(vec!["--auth"], &development, &own), (vec!["--auth-secret", secret], &own, &development)]
+    {
+        let program = Program::start(&[&["--in-memory"], arguments.as_slice()].concat());
+        assert!(program.greeting.contains("callers are verified") && !program.greeting.contains(secret));
+        let url = format!("{}/api/velt/comments/get", program.url);
+        let http = reqwest::Client::new();
+        for (token, organization, status) in [(accepted, "acme", 200), (accepted, "third", 403), (refused, "acme", 401)]
+        {
+            let request = http.post(&url).bearer_auth(token).json(&json!({ "organizationId": organization }));
+            assert_eq!(request.send().await.unwrap().status(), status);
+        }
+        let log = program.interrupt();
+        assert!(!log.contains(accepted.as_str()) && log.contains("INVALID_SIGNATURE"), "{log}");
+    }
+    let program = Program::start(&["--in-memory"]);
+    assert!(program.greeting.contains("open: anybody on this machine"));
+    assert!(
+        program.greeting.contains("backend only, by IAM when deployed: notifications/save, users/save, users/delete")
+    );
+    program.interrupt();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_curl_line_works_where_callers_are_verified() {
+    let program = Program::start(&["--in-memory", "--auth"]);
+    let curl = program.greeting.lines().find(|line| line.trim_start().starts_with("curl")).unwrap();
+    let output = Command::new("sh").args(["-c", curl]).output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&answer["success"], &answer["data"]), (&json!(true), &json!({})));
+    program.interrupt();
+}

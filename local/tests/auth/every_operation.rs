@@ -1,0 +1,167 @@
+//! The table: every operation, by its sample event, against every kind of caller.
+
+use jsonwebtoken::{Algorithm, EncodingKey, get_current_timestamp};
+use local::Function;
+use reqwest::StatusCode;
+use serde_json::json;
+use shared::access::Access;
+
+use crate::support::{App, Sample, claims, provider, sample, sign, stranger, token, with};
+
+/// What an operation answers to a caller.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Expected {
+    /// The gateway knows nobody.
+    Unauthorized,
+    /// Somebody, but not for this.
+    Forbidden,
+    /// What it answers is the operation's own.
+    LetIn,
+}
+
+struct Case {
+    name: &'static str,
+    /// The value of `Authorization`.
+    authorization: Option<String>,
+    /// What reading, writing, and naming a document are answered.
+    read: Expected,
+    write: Expected,
+    of_document: Option<Expected>,
+}
+
+fn cases() -> Vec<Case> {
+    use Expected::{Forbidden, LetIn, Unauthorized};
+    let of_acme = || claims(&json!(["acme", "other"]));
+    let now = get_current_timestamp();
+    let (good, key) = (token(&of_acme()), &provider().private);
+    let case = |name, token: String, read, write| Case {
+        name,
+        authorization: Some(format!("Bearer {token}")),
+        read,
+        write,
+        of_document: None,
+    };
+    let unknown = |name, token| case(name, token, Unauthorized, Unauthorized);
+    let secret = |text: &str| EncodingKey::from_secret(text.as_bytes());
+    let (head, signature) = good.rsplit_once('.').unwrap();
+    let (header, _) = head.split_once('.').unwrap();
+    let forged = token(&claims(&json!("*")));
+    let forged_payload = forged.split('.').nth(1).unwrap();
+    let unsigned = format!("{}.{forged_payload}.", "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0");
+    let mut other_document =
+        case("other document", token(&with(of_acme(), "documents", json!(["another"]))), LetIn, LetIn);
+    other_document.of_document = Some(Forbidden);
+    vec![
+        Case { name: "no token", authorization: None, read: Unauthorized, write: Unauthorized, of_document: None },
+        unknown("empty", String::new()),
+        unknown("nonsense", "nonsense".to_owned()),
+        unknown("expired", token(&with(of_acme(), "exp", json!(now - 5)))),
+        unknown("without an end", token(&with(of_acme(), "exp", json!(null)))),
+        unknown("not yet valid", token(&with(of_acme(), "nbf", json!(now + 60)))),
+        unknown("wrong issuer", token(&with(of_acme(), "iss", json!("https://evil.example/")))),
+        unknown("without an issuer", token(&with(of_acme(), "iss", json!(null)))),
+        unknown("wrong audience", token(&with(of_acme(), "aud", json!("another-api")))),
+        unknown("without an audience", token(&with(of_acme(), "aud", json!(null)))),
+        unknown("wrong algorithm", sign(&of_acme(), Algorithm::RS384, key)),
+        unknown("HS256 by the public key", sign(&of_acme(), Algorithm::HS256, &secret(&provider().modulus))),
+        unknown("HS256 by the key set", sign(&of_acme(), Algorithm::HS256, &secret(&provider().jwks))),
+        unknown("no algorithm", unsigned),
+        unknown("somebody else's key", sign(&of_acme(), Algorithm::RS256, &stranger().private)),
+        unknown("tampered claims", format!("{header}.{forged_payload}.{signature}")),
+        unknown("tampered signature", format!("{head}.{}A", &signature[..signature.len() - 2])),
+        unknown("no signature", format!("{head}.")),
+        unknown("no organization", token(&claims(&json!([])))),
+        case("right", good, LetIn, LetIn),
+        case("every organization", token(&claims(&json!("*"))), LetIn, LetIn),
+        case("other tenant", token(&claims(&json!(["other"]))), Forbidden, Forbidden),
+        case("read-only", token(&with(of_acme(), "role", json!("viewer"))), LetIn, Forbidden),
+        other_document,
+    ]
+}
+
+async fn send(app: &App, function: &Function, sample: &Sample, authorization: Option<&str>) -> StatusCode {
+    let path = function.path.replace("{link}", "local.x.y").replace("{name}", "a.png");
+    let request = app.http.request(function.method.clone(), format!("{}{path}", app.server.url()));
+    let mut request = request.header("content-type", &sample.kind).body(sample.body.clone());
+    if let Some(authorization) = authorization {
+        request = request.header("authorization", authorization);
+    }
+    let answer = request.send().await.unwrap();
+    let status = answer.status();
+    if status == StatusCode::UNAUTHORIZED {
+        assert_eq!(answer.json::<serde_json::Value>().await.unwrap()["message"], "Unauthorized", "and no detail");
+    }
+    status
+}
+
+fn assert_is(expected: Expected, status: StatusCode, what: &str) {
+    let found = match status {
+        StatusCode::UNAUTHORIZED => Expected::Unauthorized,
+        StatusCode::FORBIDDEN => Expected::Forbidden,
+        _ => Expected::LetIn,
+    };
+    assert_eq!(found, expected, "{what}: {status}");
+    assert!(!status.is_server_error(), "{what}: {status}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_is_answered_as_its_caller_may() {
+    let app = App::start().await;
+    for function in app.functions() {
+        let sample = sample(&function);
+        for case in cases() {
+            let status = send(&app, &function, &sample, case.authorization.as_deref()).await;
+            let expected = match function.access {
+                Access::Read | Access::Write if case.of_document.is_some() && sample.names_document => {
+                    case.of_document.unwrap()
+                }
+                Access::Read => case.read,
+                Access::Write => case.write,
+                // Browsers' tokens are not for the app's backend, and a link proves itself.
+                Access::Backend | Access::Anybody => Expected::Forbidden,
+            };
+            assert_is(expected, status, &format!("{} by {}", function.name, case.name));
+        }
+        let signed = "AWS4-HMAC-SHA256 Credential=local/20261121/us-east-1/execute-api/aws4_request, Signature=x";
+        let status = send(&app, &function, &sample, Some(signed)).await;
+        let expected = match function.access {
+            Access::Read | Access::Write => Expected::Unauthorized,
+            Access::Backend => Expected::LetIn,
+            Access::Anybody => Expected::Forbidden,
+        };
+        assert_is(expected, status, &format!("{} by IAM", function.name));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_cookie_is_as_good_as_a_header() {
+    let app = App::start().await;
+    let good = token(&claims(&json!("acme")));
+    for (cookie, status) in [
+        (format!("session={good}"), 200),
+        (format!("a=b; session={good}; c=d"), 200),
+        (format!("other={good}"), 401),
+        (format!("session={good}; session={good}"), 401),
+        ("session=".to_owned(), 401),
+    ] {
+        let url = format!("{}/api/velt/comments/get", app.server.url());
+        let request = app.http.post(url).header("cookie", cookie).json(&json!({ "organizationId": "acme" }));
+        assert_eq!(request.send().await.unwrap().status(), status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_apps_key_is_refused() {
+    let app = App::with(&[("VELT_API_KEY", "mine")]).await;
+    let token = token(&claims(&json!("acme")));
+    let request = |key: &str| {
+        let metadata = json!({ "organizationId": "acme", "apiKey": key });
+        json!({ "commentAnnotation": { "t": {} }, "metadata": metadata, "commentAnnotationId": "t" })
+    };
+    for operation in ["comments/save", "comments/delete"] {
+        app.refused(&token, operation, &request("another")).await;
+        app.ok(&token, operation, &request("mine")).await;
+    }
+    let own = json!({ "organizationId": "acme", "apiKey": "another" });
+    app.refused(&token, "comments/save", &json!({ "commentAnnotation": { "u": { "metadata": own } } })).await;
+}

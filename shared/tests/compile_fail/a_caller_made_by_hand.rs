@@ -1,0 +1,8 @@
+use shared::access::Grant;
+use shared::scope::Caller;
+
+fn everything(grant: Grant) -> Caller {
+    Caller::new(grant, None, false)
+}
+
+fn main() {}
