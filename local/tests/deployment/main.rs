@@ -5,7 +5,10 @@
 mod cargo_lambda;
 mod events;
 mod gateway;
+#[path = "../moto/mod.rs"]
+mod moto;
 mod one_list;
+mod stack;
 mod support;
 mod table;
 mod template;

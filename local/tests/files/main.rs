@@ -5,6 +5,7 @@
 mod direct;
 mod forms;
 mod links;
+#[path = "../moto/mod.rs"]
 mod moto;
 mod records;
 mod rotation;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared::access::{Access, Gate};
 use shared::setup::Setup;
 
-use crate::support::{App, PNG};
+use crate::support::{App, PNG, moto_url};
 
 /// What a function of this setup answers to `GET` a link.
 async fn status_of(setup: &Setup, link: &str) -> Value {
@@ -27,7 +27,7 @@ fn settings(server: &Server, secret: &str) -> HashMap<String, String> {
     let mut settings: HashMap<String, String> = server.environment.environment.clone().into_iter().collect();
     settings.insert("LINK_KEYS".to_owned(), String::new());
     settings.insert("LINK_KEYS_SECRET".to_owned(), secret.to_owned());
-    settings.insert("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), crate::moto::url());
+    settings.insert("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), moto_url());
     settings
 }
 

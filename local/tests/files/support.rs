@@ -1,5 +1,7 @@
 //! A server of a test's own, and uploads that read like uploads.
 
+use std::sync::OnceLock;
+
 use aws_sdk_s3::Client;
 use local::{Options, Server};
 use reqwest::multipart::{Form, Part};
@@ -7,7 +9,15 @@ use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::moto::Moto;
+
 pub(crate) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\nIDATx\x9cc\0\x01\0\0\x05\0\x01\r\n-\xb4\0\0\0\0IEND\xaeB`\x82";
+
+/// The URL of a moto server for all tests of this program.
+pub(crate) fn moto_url() -> String {
+    static SERVER: OnceLock<Moto> = OnceLock::new();
+    SERVER.get_or_init(|| Moto::start("server.py")).ready.clone()
+}
 
 pub(crate) struct App {
     pub(crate) server: Server,
@@ -24,7 +34,7 @@ impl App {
     }
 
     pub(crate) async fn by_moto() -> Self {
-        Self::with(Options { s3_endpoint: Some(crate::moto::url()), ..Options::default() }).await
+        Self::with(Options { s3_endpoint: Some(moto_url()), ..Options::default() }).await
     }
 
     pub(crate) async fn with(options: Options) -> Self {
