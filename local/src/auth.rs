@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use authorizer::Authorizer;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Value, json};
 use shared::access::Access;
+use shared::setup::{Setup, SetupError};
 
 /// What tokens are verified with.
 #[derive(Clone, Debug)]
@@ -41,15 +42,31 @@ pub fn token(organizations: &[String], user: &str, secret: &str) -> Result<Strin
     encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.as_bytes()))
 }
 
+/// The authorizer, and the header that the gateway asks it by: the template's `Identity`.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard {
+    pub(crate) authorizer: Arc<Authorizer>,
+    pub(crate) source: HeaderName,
+}
+
+impl Guard {
+    /// As the settings say.
+    pub(crate) fn open(setup: &Setup) -> Result<Self, SetupError> {
+        let has_cookie = setup.setting("AUTH_COOKIE").is_some();
+        let source = if has_cookie { header::COOKIE } else { header::AUTHORIZATION };
+        Ok(Self { authorizer: Arc::new(Authorizer::open(setup)?), source })
+    }
+}
+
 /// What the gateway's authorizer makes of a request, for the event of the function that it lets the request through to.
 pub(crate) async fn authorize(
-    authorizer: Option<&Arc<Authorizer>>,
+    authorizer: Option<&Guard>,
     access: Access,
     headers: &HeaderMap,
     event: &Value,
     request_id: &str,
 ) -> Result<Option<Value>, StatusCode> {
-    let Some(authorizer) = authorizer else { return Ok(None) };
+    let Some(Guard { authorizer, source }) = authorizer else { return Ok(None) };
     match access {
         Access::Anybody => Ok(None),
         Access::Backend => {
@@ -63,7 +80,11 @@ pub(crate) async fn authorize(
             ))
         }
         Access::Read | Access::Write => {
-            let request = serde_json::from_value(request(event)).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+            // As the gateway does it: without the source nobody is asked.
+            let source = headers.get(source).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty());
+            let source = source.ok_or(StatusCode::UNAUTHORIZED)?;
+            let request =
+                serde_json::from_value(request(event, source)).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
             let answer = authorizer.answer(request, request_id.to_owned()).await;
             let answer = answer.map_err(|_| StatusCode::UNAUTHORIZED)?;
             if answer.is_authorized {
@@ -76,13 +97,13 @@ pub(crate) async fn authorize(
 }
 
 /// The authorizer's event, in payload format 2.0, by that of the function.
-fn request(event: &Value) -> Value {
+fn request(event: &Value, source: &str) -> Value {
     let of = |name: &str| event[name].clone();
     json!({
         "version": "2.0",
         "type": "REQUEST",
         "routeArn": "arn:aws:execute-api:us-east-1:000000000000:local/$default/POST/",
-        "identitySource": event["headers"].get("authorization").into_iter().collect::<Vec<_>>(),
+        "identitySource": [source],
         "routeKey": of("routeKey"),
         "rawPath": of("rawPath"),
         "rawQueryString": of("rawQueryString"),

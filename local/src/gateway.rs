@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use authorizer::Authorizer;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::response::Response;
@@ -14,7 +13,7 @@ use serde_json::json;
 use shared::envelope::LAMBDA_PAYLOAD_BYTES;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::auth::authorize;
+use crate::auth::{Guard, authorize};
 use crate::event::{self, FunctionResponse};
 use crate::{Environment, Function};
 
@@ -34,7 +33,7 @@ const ALLOWED_HEADERS: [HeaderName; 2] = [header::AUTHORIZATION, header::CONTENT
 /// this machine.
 pub(crate) fn router(
     functions: Vec<Function>,
-    authorizer: Option<&Arc<Authorizer>>,
+    guard: Option<&Guard>,
     environment: Environment,
     origins: Vec<HeaderValue>,
     headers: Vec<HeaderName>,
@@ -49,8 +48,8 @@ pub(crate) fn router(
     for function in functions {
         let path = function.path;
         let filter = MethodFilter::try_from(function.method.clone()).unwrap_or(MethodFilter::POST);
-        let (authorizer, function) = (authorizer.cloned(), Arc::new(function));
-        let pass_on = move |request| pass_on(authorizer.clone(), Arc::clone(&function), request);
+        let (guard, function) = (guard.cloned(), Arc::new(function));
+        let pass_on = move |request| pass_on(guard.clone(), Arc::clone(&function), request);
         router = router.route(path, on(filter, pass_on));
     }
     router
@@ -90,7 +89,7 @@ async fn no_route() -> Response {
     answer(StatusCode::NOT_FOUND, "Not Found", "")
 }
 
-async fn pass_on(authorizer: Option<Arc<Authorizer>>, function: Arc<Function>, request: Request) -> Response {
+async fn pass_on(guard: Option<Guard>, function: Arc<Function>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Some(body) = read(body).await else {
         return answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large", TOO_LARGE);
@@ -99,7 +98,7 @@ async fn pass_on(authorizer: Option<Arc<Authorizer>>, function: Arc<Function>, r
     let route = format!("{} {}", function.method, function.path);
     let mut event = event::of_request(&parts, &body, &route, &request_id);
     drop(body);
-    match authorize(authorizer.as_ref(), function.access, &parts.headers, &event, &request_id).await {
+    match authorize(guard.as_ref(), function.access, &parts.headers, &event, &request_id).await {
         Ok(Some(context)) => event["requestContext"]["authorizer"] = context,
         Ok(None) => {}
         Err(status) => return answer(status, status.canonical_reason().unwrap_or_default(), ""),

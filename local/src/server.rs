@@ -4,17 +4,16 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use authorizer::Authorizer;
 use http::{HeaderName, HeaderValue};
-use shared::access::{AUTHORIZATION, Access};
+use shared::access::{ALLOWED_ORIGINS, AUTHORIZATION, Access};
 use shared::setup::{Setup, SetupError};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::auth::Guard;
 use crate::store::{self, StoreError};
 use crate::{Auth, Environment, Function, functions, gateway, s3};
 
@@ -111,16 +110,17 @@ impl Server {
         if let Some(auth) = &options.auth {
             settings.extend([auth.setting(), (AUTHORIZATION.to_owned(), "required".to_owned())]);
         }
+        let origins: Vec<&str> = options.origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
+        settings.insert(ALLOWED_ORIGINS.to_owned(), origins.join(","));
         let setup = Setup::new(settings)?;
         store::create_table(&setup).await?;
         s3::create_buckets(&setup, &[ATTACHMENTS_BUCKET, RECORDINGS_BUCKET]).await?;
         let functions = functions(&setup)?;
-        let authorizer = options.auth.is_some().then(|| Authorizer::open(&setup)).transpose()?.map(Arc::new);
+        let guard = options.auth.is_some().then(|| Guard::open(&setup)).transpose()?;
         let operation =
             |function: &Function| Some((function.path.strip_prefix("/api/velt/")?.to_owned(), function.access));
         let operations = functions.iter().filter_map(operation).collect();
-        let router =
-            gateway::router(functions, authorizer.as_ref(), environment.clone(), options.origins, options.headers);
+        let router = gateway::router(functions, guard.as_ref(), environment.clone(), options.origins, options.headers);
         let mut stopping = stopped;
         tasks.push(tokio::spawn(async move {
             let stopped = async move {

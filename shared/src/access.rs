@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use http::{HeaderMap, HeaderValue, header};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizer;
 use lambda_http::request::RequestContext;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,9 @@ pub const AUTHORIZATION: &str = "AUTHORIZATION";
 const API_KEY: &str = "VELT_API_KEY";
 /// The setting that lets only authors change what they wrote.
 const AUTHORS_ONLY: &str = "AUTHORS_ONLY";
+
+/// The setting with the origins of the app's pages, comma-separated: those of the gateway's CORS.
+pub const ALLOWED_ORIGINS: &str = "ALLOWED_ORIGINS";
 
 /// The name under which the authorizer's answer carries a [`Grant`], as JSON text.
 pub const GRANT: &str = "grant";
@@ -93,6 +97,8 @@ pub struct Gate {
     is_open: bool,
     api_key: Option<String>,
     authors_only: bool,
+    /// The origins whose pages may send forms; none where the stack does not say.
+    origins: Option<Vec<String>>,
 }
 
 /// Neither `required` nor `open`, or neither `true` nor `false`.
@@ -117,7 +123,9 @@ impl Gate {
             Some("false") | None => false,
             Some(_) => return Err(invalid(AUTHORS_ONLY, "true or false")),
         };
-        Ok(Self { is_open, api_key: setup.setting(API_KEY).map(ToOwned::to_owned), authors_only })
+        let origins = setup.setting(ALLOWED_ORIGINS);
+        let origins = origins.map(|origins| origins.split(',').map(|origin| origin.trim().to_owned()).collect());
+        Ok(Self { is_open, api_key: setup.setting(API_KEY).map(ToOwned::to_owned), authors_only, origins })
     }
 
     /// Who calls, by what the gateway says of the request.
@@ -125,7 +133,13 @@ impl Gate {
     /// # Errors
     /// [`Error::forbidden`] where the gateway let in whom this operation is not for, or says nothing: a route that lacks
     /// its authorizer stays closed.
-    pub fn caller(&self, access: Access, context: Option<&RequestContext>) -> Result<Caller, Error> {
+    pub fn caller(
+        &self,
+        access: Access,
+        headers: &HeaderMap,
+        context: Option<&RequestContext>,
+    ) -> Result<Caller, Error> {
+        self.check_origin(headers)?;
         let grant = match access {
             _ if self.is_open => Grant::everything(),
             Access::Anybody => Grant::nothing(),
@@ -144,6 +158,20 @@ impl Gate {
             }
         };
         Ok(Caller::new(grant, self.api_key.clone(), self.authors_only && !self.is_open))
+    }
+}
+
+impl Gate {
+    /// Refuses a form from a page that the stack does not know: browsers send forms with cookies and without asking first.
+    fn check_origin(&self, headers: &HeaderMap) -> Result<(), Error> {
+        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let is_form = text(header::CONTENT_TYPE).is_some_and(|kind| kind.trim_start().starts_with("multipart/"));
+        match (&self.origins, text(header::ORIGIN)) {
+            (Some(origins), Some(origin)) if is_form && !origins.iter().any(|known| known == origin) => {
+                Err(Error::forbidden())
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -48,6 +48,9 @@ impl From<Id> for String {
     }
 }
 
+/// The longest id, in bytes: three of them, as a record may have, leave room in an item of 400 KB.
+pub const LONGEST_ID: usize = 100_000;
+
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct IdVisitor;
@@ -62,6 +65,7 @@ impl<'de> Deserialize<'de> for Id {
                 if text.is_empty() {
                     return Err(E::invalid_value(Unexpected::Str(text), &self));
                 }
+                check_length(text)?;
                 Ok(Id(text.to_owned()))
             }
         }
@@ -105,12 +109,21 @@ impl<'de> Deserialize<'de> for TextOrNumber {
     }
 }
 
+fn check_length<E: serde::de::Error>(text: &str) -> Result<(), E> {
+    if text.len() > LONGEST_ID {
+        return Err(E::custom(format!("an id of {} bytes, more than {LONGEST_ID}", text.len())));
+    }
+    Ok(())
+}
+
 /// Reads an id that may be left out, `null` or empty: all three mean that there is none.
 ///
 /// # Errors
 /// The value is of another type than text.
 pub fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()).map(Id))
+    let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
+    text.as_deref().map_or(Ok(()), check_length)?;
+    Ok(text.map(Id))
 }
 
 /// A struct that is read from an object alone: as derived, one is read from an array of its fields' values, too.

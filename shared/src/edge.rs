@@ -71,7 +71,7 @@ async fn answer<O: Operation>(gate: &Gate, store: &O::Store, request: Request) -
     if request.method() != O::METHOD {
         return Err(Error::method_not_allowed(request.method(), &O::METHOD));
     }
-    let caller = gate.caller(O::ACCESS, request.request_context_ref())?;
+    let caller = gate.caller(O::ACCESS, request.headers(), request.request_context_ref())?;
     let (parts, body) = request.into_parts();
     let read = O::Request::from_request(&parts, body).await?;
     O::run(store, &caller, read).await

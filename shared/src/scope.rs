@@ -115,7 +115,8 @@ impl Scope {
     }
 
     /// Whether the caller's claims name documents or folders, so that each record's place counts.
-    pub(crate) fn is_limited(&self) -> bool {
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
         self.limits.is_some()
     }
 

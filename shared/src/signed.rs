@@ -40,7 +40,7 @@ pub enum BadKeys {
     #[error("the id of a key has other characters than letters, digits, - and _")]
     Id,
     /// There is no key to sign with.
-    #[error("the key that `current` names is not there, or shorter than 16 characters")]
+    #[error("the key that `current` names is not there, or a key is shorter than 16 characters")]
     Current,
 }
 
@@ -55,7 +55,8 @@ impl Keys {
         if !keys.keys.keys().all(plain) {
             return Err(BadKeys::Id);
         }
-        if keys.keys.get(&keys.current).is_none_or(|key| key.len() < 16) {
+        // One that was blanked instead of taken out would let anybody sign.
+        if keys.keys.values().any(|key| key.len() < 16) || !keys.keys.contains_key(&keys.current) {
             return Err(BadKeys::Current);
         }
         Ok(keys)
@@ -150,6 +151,7 @@ mod tests {
             r#"{"current":"1"}"#,
             r#"{"current":"1","1":"short"}"#,
             r#"{"current":"1","1":1}"#,
+            r#"{"current":"1","1":"0123456789abcdef","0":""}"#,
             r#"{"current":"a.b","a.b":"0123456789abcdef"}"#,
         ] {
             assert!(Keys::parse(bad).is_err(), "{bad}");

@@ -26,7 +26,7 @@ const ATTACHMENTS: Feature = Feature {
     name: "attachments",
     remembers_deletions: false,
     crosses_organizations: false,
-    in_documents: false,
+    in_documents: true,
     authors: Authors::Unknown,
 };
 /// The records of recording files.
@@ -34,7 +34,7 @@ const RECORDING_FILES: Feature = Feature {
     name: "recording-files",
     remembers_deletions: false,
     crosses_organizations: false,
-    in_documents: false,
+    in_documents: true,
     authors: Authors::Unknown,
 };
 
@@ -163,7 +163,7 @@ mod tests {
             ("TABLE_NAME", "velt"),
         ];
         let setup = Setup::new(settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into()).unwrap();
-        let caller = Gate::open(&setup).unwrap().caller(Access::Write, None).unwrap();
+        let caller = Gate::open(&setup).unwrap().caller(Access::Write, &http::HeaderMap::new(), None).unwrap();
         Attachment {
             storage: Storage::Recordings,
             scope: caller.organization(Some(&text(organization)), "organizationId").unwrap(),

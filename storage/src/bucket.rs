@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation};
-use aws_sdk_s3::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier};
@@ -146,14 +147,14 @@ impl Bucket {
         Ok(bytes.to_vec())
     }
 
-    /// The SHA-256 of a whole object, and its beginning, if it is still the one with this tag. It is read in pieces and
-    /// never held.
+    /// The SHA-256 of a whole object, and its beginning, if it is still the one with this tag; none where it is gone. It is
+    /// read in pieces and never held.
     ///
     /// # Errors
     /// The store did not answer.
-    pub async fn digest(&self, key: &str, found: &Found) -> Result<([u8; 32], Vec<u8>), Error> {
+    pub async fn digest(&self, key: &str, found: &Found) -> Result<Option<([u8; 32], Vec<u8>)>, Error> {
         let get = self.client.get_object().bucket(&self.name).key(key).if_match(&found.tag);
-        let answer = get.send().await.map_err(|error| failed("GetObject", &error))?;
+        let Some(answer) = unless_gone("GetObject", get.send().await)? else { return Ok(None) };
         let mut body = answer.body;
         let mut sha256 = Sha256::new();
         let mut beginning = Vec::new();
@@ -162,19 +163,19 @@ impl Bucket {
             sha256.update(&piece);
             beginning.extend_from_slice(&piece[..piece.len().min(BEGINNING - beginning.len())]);
         }
-        Ok((sha256.finalize().into(), beginning))
+        Ok(Some((sha256.finalize().into(), beginning)))
     }
 
-    /// Copies an object within the bucket, if it is still the one with this tag. S3 copies up to 5 GB in one call.
+    /// Copies an object within the bucket, if it is still the one with this tag; whether it was still there. S3
+    /// copies up to 5 GB in one call.
     ///
     /// # Errors
     /// The store did not do it.
-    pub async fn copy(&self, from: &str, found: &Found, to: &str) -> Result<(), Error> {
+    pub async fn copy(&self, from: &str, found: &Found, to: &str) -> Result<bool, Error> {
         // The header is a URL's path; keys hold nothing but letters, digits, `-_=%/`, of which only `%` means something.
         let source = format!("{}/{}", self.name, from.replace('%', "%25"));
         let copy = self.client.copy_object().bucket(&self.name).key(to).copy_source(source);
-        copy.copy_source_if_match(&found.tag).send().await.map_err(|error| failed("CopyObject", &error))?;
-        Ok(())
+        Ok(unless_gone("CopyObject", copy.copy_source_if_match(&found.tag).send().await)?.is_some())
     }
 
     /// Deletes an object. One that is gone is deleted already.
@@ -270,7 +271,8 @@ impl Bucket {
             let page = match page {
                 Ok(page) => page,
                 Err(error) if error.code() == Some("NoSuchUpload") => return Ok(None),
-                Err(SdkError::ServiceError(error)) if matches!(error.raw().status().as_u16(), 400 | 403 | 404) => {
+                // What is no id of an upload is refused in different ways.
+                Err(SdkError::ServiceError(error)) if matches!(error.raw().status().as_u16(), 400 | 404) => {
                     return Ok(None);
                 }
                 Err(error) => return Err(failed("ListParts", &error)),
@@ -298,6 +300,21 @@ impl Bucket {
         let complete = self.client.complete_multipart_upload().bucket(&self.name).key(key).upload_id(upload);
         let complete = complete.multipart_upload(parts).send().await;
         complete.map(drop).map_err(|error| failed("CompleteMultipartUpload", &error))
+    }
+}
+
+/// The answer of a call on one object; none where that is gone. One that was replaced meanwhile may be met again.
+fn unless_gone<T, E: ProvideErrorMetadata>(
+    call: &'static str,
+    answer: Result<T, SdkError<E, HttpResponse>>,
+) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(SdkError::ServiceError(error)) if error.raw().status().as_u16() == 404 => Ok(None),
+        Err(SdkError::ServiceError(error)) if error.raw().status().as_u16() == 412 => {
+            Err(Error::unavailable().caused_by("the upload was replaced while it was looked at"))
+        }
+        Err(error) => Err(failed(call, &error)),
     }
 }
 

@@ -156,20 +156,18 @@ impl FileWriter {
             return self.finish_parts(bucket, file, size, &said, upload_id).await;
         }
         let pending = format!("{PENDING}{}", file.attachment.key(&said));
-        let Some(found) = bucket.head(&pending).await? else {
-            // A finish that is repeated, because its first answer was lost.
-            let content = self.uploaded_before(&file.attachment, &said).await?;
-            let content = content
-                .ok_or_else(|| Error::invalid("attachment", "nothing was uploaded for it since uploads/start"))?;
-            return self.link(file, &content).await;
-        };
+        let Some(found) = bucket.head(&pending).await? else { return self.finished_before(file, &said).await };
         check(&found, file, size)?;
-        let (sha256, beginning) = bucket.digest(&pending, &found).await?;
+        let Some((sha256, beginning)) = bucket.digest(&pending, &found).await? else {
+            return self.finished_before(file, &said).await;
+        };
         if size.sha256.is_some_and(|said| said != sha256) {
             return Err(Error::invalid("sha256", "is not that of the file that was uploaded"));
         }
         let content = digest(&sha256);
-        bucket.copy(&pending, &found, &file.attachment.key(&content)).await?;
+        if !bucket.copy(&pending, &found, &file.attachment.key(&content)).await? {
+            return self.finished_before(file, &said).await;
+        }
         let inline = is_shown(&file.kind, &beginning);
         let saved = self.record(file, &content, Noted { size: size.bytes, inline, upload: Some(said) }).await?;
         // It is where it belongs; what is left here expires anyway.
@@ -177,6 +175,14 @@ impl FileWriter {
             tracing::warn!(code = error.kind().code(), "a finished upload could not be cleaned up");
         }
         Ok(saved)
+    }
+
+    /// The answer of a finish that is repeated, because its first was lost or is under way.
+    async fn finished_before(&self, file: &Description, upload: &str) -> Result<Saved, Error> {
+        let content = self.uploaded_before(&file.attachment, upload).await?;
+        let content =
+            content.ok_or_else(|| Error::invalid("attachment", "nothing was uploaded for it since uploads/start"))?;
+        self.link(file, &content).await
     }
 
     async fn finish_parts(
@@ -188,9 +194,11 @@ impl FileWriter {
         upload_id: &str,
     ) -> Result<Saved, Error> {
         let key = file.attachment.key(content);
-        // None where they were joined already, by a finish whose answer was lost.
-        let parts = bucket.parts(&key, upload_id).await?;
-        if let Some(parts) = parts.filter(|parts| !parts.is_empty()) {
+        if let Some(content) = self.uploaded_before(&file.attachment, upload_id).await? {
+            return self.link(file, &content).await;
+        }
+        // None where they were joined already, by a finish that ended before it could note that.
+        if let Some(parts) = bucket.parts(&key, upload_id).await? {
             let arrived: u64 = parts.iter().map(|part| part.size).sum();
             if arrived != size.bytes {
                 let why = format!("is {} bytes, and {arrived} bytes were uploaded", size.bytes);
@@ -203,7 +211,7 @@ impl FileWriter {
         check(&found, file, size)?;
         let beginning = bucket.beginning(&key, &found).await?;
         let inline = is_shown(&file.kind, &beginning);
-        self.record(file, content, Noted { size: size.bytes, inline, upload: None }).await
+        self.record(file, content, Noted { size: size.bytes, inline, upload: Some(upload_id.to_owned()) }).await
     }
 }
 

@@ -105,6 +105,7 @@ impl SaveAttachmentResolverRequest {
         let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         Ok(Description {
             attachment: Attachment { storage, scope, document: metadata.document_id, id },
+            folder: metadata.folder_id,
             name: given(attachment.name).or(given(own.name)).unwrap_or_default(),
             kind: given(attachment.mime_type).or(given(own.mime_type)).unwrap_or_default(),
             called_at,

@@ -45,16 +45,10 @@ impl<'a> Named<'a> {
         }
     }
 
-    /// Adds the file with an id: as uploaded in the record's document, and as uploaded in none.
+    /// Adds the file with an id, as uploaded where the record stands.
     pub fn id(&mut self, id: &TextOrNumber) {
-        let documents = self.place.document.clone().map(Some).into_iter().chain([None]);
-        let (storage, scope) = (self.storage, self.scope);
-        self.found.extend(documents.map(|document| Attachment {
-            storage,
-            scope: scope.clone(),
-            document,
-            id: id.clone(),
-        }));
+        let (storage, scope, document) = (self.storage, self.scope.clone(), self.place.document.clone());
+        self.found.push(Attachment { storage, scope, document, id: id.clone() });
     }
 
     /// Adds the file of a link, where it is one of ours.
@@ -72,20 +66,23 @@ impl<'a> Named<'a> {
         json.read::<Vec<Json>>("").unwrap_or_default().into_iter().map(|value| (None, value)).collect()
     }
 
-    /// All of them, each once. Links count that were signed here, for files of the record's own organization.
+    /// All of them, each once. Links count that were signed here, for files of the record's own organization, and of its own
+    /// document or of none: another document's file is not this record's to take along.
     ///
     /// # Errors
     /// The keys of links could not be read.
     pub async fn all(self, links: &Links) -> Result<Vec<Attachment>, shared::Error> {
         let mut all = self.found;
         let is_of_the_record = |link: &Link| {
-            let organization = link.attachment.scope.organization();
-            link.attachment.storage == self.storage && organization == self.scope.organization()
+            let Attachment { storage, scope, document, .. } = &link.attachment;
+            let is_near = document.is_none() || *document == self.place.document;
+            *storage == self.storage && scope.organization() == self.scope.organization() && is_near
         };
         for token in self.tokens {
             match links.verify(&token).await {
                 Ok(link) if is_of_the_record(&link) => {
-                    all.push(link.attachment);
+                    // By the caller's rights and not by the link's.
+                    all.push(Attachment { scope: self.scope.clone(), ..link.attachment });
                 }
                 Err(error) if error.kind().status() != http::StatusCode::FORBIDDEN => return Err(error),
                 // A link of somebody else's, or what only looks like one.

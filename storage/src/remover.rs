@@ -2,7 +2,7 @@
 
 use shared::Error;
 use shared::contract::Id;
-use shared::records::{Feature, Record, Writer, in_parallel};
+use shared::records::{Feature, Filter, Record, Writer, in_parallel};
 use shared::scope::Scope;
 use shared::setup::{Setup, SetupError, Store};
 
@@ -36,10 +36,24 @@ impl FileRemover {
     /// Not all could be deleted; the same again completes it.
     pub async fn delete(&self, attachment: &Attachment) -> Result<usize, Error> {
         let bucket = self.buckets.of(attachment.storage)?;
+        if self.is_hidden(attachment).await? {
+            return Ok(0);
+        }
         let prefix = attachment.prefix();
         let objects = bucket.delete_all(&prefix).await? + bucket.delete_all(&format!("{PENDING}{prefix}")).await?;
         self.records.delete(attachment.storage.feature(), &attachment.scope, &attachment.record_id()?).await?;
-        Ok(objects)
+        // What a save put in between, whose record is gone now.
+        Ok(objects + bucket.delete_all(&prefix).await?)
+    }
+
+    /// Whether a file is not there for its caller, whose claims are limited to places that it does not stand in.
+    async fn is_hidden(&self, attachment: &Attachment) -> Result<bool, Error> {
+        if !attachment.scope.is_limited() {
+            return Ok(false);
+        }
+        let filter = Filter { ids: Some(vec![attachment.record_id()?]), ..Filter::default() };
+        let found = self.records.reader().find(attachment.storage.feature(), &attachment.scope, &filter).await?;
+        Ok(found.is_empty())
     }
 
     /// Deletes a record of `feature`, and before it the files of `storage` that it names, as `name` finds them.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shared::Error;
+use shared::contract::Id;
 use shared::json::Json;
 use shared::records::change::{Change, Move, Rule, Save};
 use shared::records::{Filter, Slot, Writer};
@@ -49,6 +50,8 @@ pub(crate) struct Noted {
 pub struct Description {
     /// What identifies it.
     pub attachment: Attachment,
+    /// The folder it stands in.
+    pub folder: Option<Id>,
     /// Its name.
     pub name: String,
     /// Its declared type.
@@ -114,6 +117,11 @@ impl FileWriter {
     /// # Errors
     /// It could not be made durable.
     pub async fn save(&self, file: &Description, bytes: Bytes) -> Result<Saved, Error> {
+        let limit = self.limit(file.attachment.storage);
+        if bytes.len() as u64 > limit {
+            let advice = "this stack takes no larger file";
+            return Err(Error::request_too_large("file", bytes.len() as u64, limit, advice));
+        }
         let sha256: [u8; 32] = Sha256::digest(&bytes).into();
         let content = digest(&sha256);
         let inline = is_shown(&file.kind, &bytes);
@@ -136,8 +144,8 @@ impl FileWriter {
         let save = Save {
             scope: attachment.scope.clone(),
             id: attachment.record_id()?,
-            document: Move::Keep,
-            folder: Move::Keep,
+            document: Move::Set(attachment.document.clone()),
+            folder: Move::Set(file.folder.clone()),
             changes: vec![Change { slot: Slot::Field(content.to_owned()), value: Some(value), rule: Rule::Set }],
             holds_files: false,
             revives: true,

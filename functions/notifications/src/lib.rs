@@ -9,7 +9,7 @@ use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
-use shared::records::change::Rule;
+use shared::records::change::{Move, Rule};
 use shared::records::{Authors, Feature, Filter, Reader, Writer};
 use shared::scope::Caller;
 
@@ -82,7 +82,11 @@ impl Operation for Save {
 
     async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        let (scope, notifications) = payload::open(caller, &metadata, request.notifications, &NAMES)?;
+        let (scope, mut notifications) = payload::open(caller, &metadata, request.notifications, &NAMES)?;
+        for notification in &mut notifications {
+            // It is for a user, wherever what it tells of stands.
+            (notification.document, notification.folder) = (Move::Keep, Move::Keep);
+        }
         provider::save(writer, &NOTIFICATIONS, &scope, notifications, Rule::Set).await
     }
 }

@@ -40,6 +40,7 @@ impl Operation for Delete {
 
     async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        caller.check_api_key(&metadata)?;
         let organization = metadata.organization_id;
         let named = request.user_ids.into_iter().chain(request.user_id);
         let mut users: Vec<(Option<Id>, Id)> = named.map(|id| (organization.clone(), id)).collect();

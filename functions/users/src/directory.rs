@@ -133,6 +133,10 @@ impl Directory {
     /// The id of the user with `email`, in lower case, that `scopes` may see: the earlier scope's first, then the first id.
     pub(crate) async fn id_by_email(&self, scopes: &[Scope], email: &str) -> Result<Option<Id>, Error> {
         let Some(index) = &self.schema.email_index else { return Ok(None) };
+        let email = email.trim();
+        if email.is_empty() {
+            return Ok(None);
+        }
         let mut found: Vec<(bool, Id)> = Vec::new();
         let mut asked = HashSet::new();
         for scope in scopes {
@@ -181,6 +185,9 @@ fn text_of(user: &Fields, name: &str) -> Option<String> {
 }
 
 /// A key with its parts filled in; none where one is needed that is not known.
+/// The longest sort key, in bytes: DynamoDB's limit, and below that of a partition key.
+const LONGEST_KEY: usize = 1024;
+
 fn filled(key: &BTreeMap<String, String>, parts: Parts<'_>) -> Option<BTreeMap<String, String>> {
     let known = [("{userId}", parts.user), ("{organizationId}", parts.organization), ("{email}", parts.email)];
     key.iter()
@@ -190,7 +197,8 @@ fn filled(key: &BTreeMap<String, String>, parts: Parts<'_>) -> Option<BTreeMap<S
                 Some(value) => Some(text.replace(part, value)),
                 None => None,
             })?;
-            Some((name.clone(), text))
+            // What DynamoDB takes as no key is nobody's.
+            (!text.is_empty() && text.len() <= LONGEST_KEY).then(|| (name.clone(), text))
         })
         .collect()
 }

@@ -33,6 +33,7 @@ impl Operation for Get {
 
     async fn run(source: &Source, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        caller.check_api_key(&metadata)?;
         if metadata.organization_id.is_none() {
             Error::unless_answerable("userIds", request.user_ids.len())?;
         }

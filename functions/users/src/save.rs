@@ -70,6 +70,7 @@ impl Operation for Save {
             return Err(Error::invalid("users", "is empty: at least one user is required"));
         }
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        caller.check_api_key(&metadata)?;
         let mut seen = HashSet::new();
         let mut saves = Vec::with_capacity(request.users.len());
         for (index, fields) in request.users.into_iter().enumerate() {

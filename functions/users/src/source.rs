@@ -47,7 +47,12 @@ impl Source {
             Some(organization) => Some(vec![organization.clone()]),
             None => caller.organizations(),
         };
-        let scopes = organizations.map(|organizations| scopes(caller, organizations)).transpose()?;
+        let mut scopes = organizations.map(|organizations| scopes(caller, organizations)).transpose()?;
+        if organization.is_none()
+            && let Some(scopes) = &mut scopes
+        {
+            scopes.rotate_right(1);
+        }
         match (self, scopes) {
             (Self::Directory(directory), scopes) => directory.users(scopes.as_deref(), ids).await,
             (Self::Own(reader), Some(scopes)) => {

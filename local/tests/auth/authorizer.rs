@@ -23,8 +23,8 @@ fn setup(settings: &[(&str, &str)]) -> Setup {
 }
 
 async fn refusal(authorizer: &Authorizer, token: Option<&str>) -> Option<Refusal> {
-    let headers = token.map_or_else(|| json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
-    let request = json!({ "version": "2.0", "headers": headers, "requestContext": { "http": {
+    let source: Vec<String> = token.into_iter().map(|token| format!("Bearer {token}")).collect();
+    let request = json!({ "version": "2.0", "headers": {}, "identitySource": source, "requestContext": { "http": {
         "method": "POST", "path": "/", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "",
     } } });
     authorizer.verify(&serde_json::from_value(request).unwrap()).await.err()

@@ -81,3 +81,42 @@ async fn folders_limit_as_documents_do() {
     let seen = app.ok(&forgotten, "comments/get", &json!({ "organizationId": "acme" })).await;
     assert_eq!(seen, json!({}));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_stand_where_they_were_uploaded() {
+    let app = App::with(&[("AUTH_FOLDERS", "folders")]).await;
+    let folders = |folders: Value| token(&with(claims(&json!("acme")), "folders", folders));
+    let (all, limited) = (folders(json!("*")), folders(json!(["mine"])));
+    let request = |id: u32, document: &str, folder: &str| {
+        let metadata = json!({ "organizationId": "acme", "documentId": document, "folderId": folder });
+        json!({ "attachment": { "attachmentId": id }, "attachmentId": id, "metadata": metadata })
+    };
+    let upload = async |token: &str, request: &Value| {
+        let file = reqwest::multipart::Part::bytes(b"bytes".as_slice()).file_name("a.txt");
+        let form = reqwest::multipart::Form::new().part("file", file).text("request", request.to_string());
+        let url = format!("{}/api/velt/attachments/save", app.server.url());
+        let answer = app.http.post(url).bearer_auth(token).multipart(form).send().await.unwrap();
+        (answer.status(), answer.json::<Value>().await.unwrap()["data"]["url"].as_str().unwrap_or_default().to_owned())
+    };
+    let reads = async |url: &str| app.http.get(url).send().await.unwrap().status().is_success();
+    let (_, others) = upload(&all, &request(1, "d", "theirs")).await;
+    // Whatever folder a request pretends, the file's own counts.
+    for folder in ["theirs", "mine"] {
+        assert_eq!(upload(&limited, &request(1, "d", folder)).await.0, 403);
+    }
+    app.refused(&limited, "attachments/delete", &request(1, "d", "theirs")).await;
+    app.ok(&limited, "attachments/delete", &request(1, "d", "mine")).await;
+    assert!(reads(&others).await);
+    // Nor by a thread of one's own that names it.
+    let attachments = json!({ "1": { "attachmentId": 1, "url": others } });
+    let thread = json!({ "t": { "comments": { "1": { "commentText": "a", "attachments": attachments } } } });
+    let metadata = request(1, "d", "mine")["metadata"].clone();
+    app.ok(&limited, "comments/save", &json!({ "commentAnnotation": thread, "metadata": metadata })).await;
+    app.ok(&limited, "comments/delete", &json!({ "commentAnnotationId": "t", "metadata": metadata })).await;
+    assert!(reads(&others).await);
+
+    let (status, own) = upload(&limited, &request(2, "d", "mine")).await;
+    assert!(status.is_success() && reads(&own).await);
+    app.ok(&limited, "attachments/delete", &request(2, "d", "mine")).await;
+    assert!(!reads(&own).await);
+}

@@ -134,8 +134,8 @@ async fn each_is_answered_as_its_caller_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_cookie_is_as_good_as_a_header() {
-    let app = App::start().await;
+async fn a_session_may_be_in_a_cookie_and_then_nowhere_else() {
+    let app = App::with(&[("AUTH_COOKIE", "session")]).await;
     let good = token(&claims(&json!("acme")));
     for (cookie, status) in [
         (format!("session={good}"), 200),
@@ -147,21 +147,64 @@ async fn a_session_cookie_is_as_good_as_a_header() {
         let url = format!("{}/api/velt/comments/get", app.server.url());
         let request = app.http.post(url).header("cookie", cookie).json(&json!({ "organizationId": "acme" }));
         assert_eq!(request.send().await.unwrap().status(), status);
+        // The gateway remembers by the cookie: a token beside it must not count for it.
+        let url = format!("{}/api/velt/comments/get", app.server.url());
+        let beside = app.http.post(url).header("cookie", "consent=1").bearer_auth(&good);
+        assert_eq!(beside.json(&json!({ "organizationId": "acme" })).send().await.unwrap().status(), 401);
     }
+    let app = App::start().await;
+    let url = format!("{}/api/velt/comments/get", app.server.url());
+    let request = app.http.post(url).header("cookie", format!("session={good}")).header("authorization", "Basic x");
+    assert_eq!(request.json(&json!({ "organizationId": "acme" })).send().await.unwrap().status(), 401);
+}
+
+/// The sample with this API key in its metadata.
+fn with_key(sample: &Sample, key: &str) -> Vec<u8> {
+    if let Ok(mut request) = serde_json::from_slice::<serde_json::Value>(&sample.body) {
+        request["metadata"]["apiKey"] = json!(key);
+        return request.to_string().into_bytes();
+    }
+    let text: Vec<u8> = sample.body.clone();
+    let (known, own) = (b"\"apiKey\":\"local\"".as_slice(), format!("\"apiKey\":\"{key}\"").into_bytes());
+    let at = text.windows(known.len()).position(|window| window == known).unwrap();
+    [&text[..at], &own, &text[at + known.len()..]].concat()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_apps_key_is_refused() {
-    let app = App::with(&[("VELT_API_KEY", "mine")]).await;
+    let app = App::with(&[("VELT_API_KEY", "local")]).await;
     let token = token(&claims(&json!("acme")));
-    let request = |key: &str| {
-        let metadata = json!({ "organizationId": "acme", "apiKey": key });
-        json!({ "commentAnnotation": { "t": {} }, "metadata": metadata, "commentAnnotationId": "t" })
-    };
-    for operation in ["comments/save", "comments/delete"] {
-        app.refused(&token, operation, &request("another")).await;
-        app.ok(&token, operation, &request("mine")).await;
+    for function in app.functions() {
+        let authorization = match function.access {
+            Access::Read | Access::Write => format!("Bearer {token}"),
+            Access::Backend => "AWS4-HMAC-SHA256 Credential=local".to_owned(),
+            Access::Anybody => continue,
+        };
+        let sample = sample(&function);
+        for (key, expected) in [("another", Expected::Forbidden), ("local", Expected::LetIn)] {
+            let sample = Sample { body: with_key(&sample, key), kind: sample.kind.clone(), ..sample };
+            let status = send(&app, &function, &sample, Some(&authorization)).await;
+            assert_is(expected, status, &format!("{} with the key {key}", function.name));
+        }
     }
     let own = json!({ "organizationId": "acme", "apiKey": "another" });
     app.refused(&token, "comments/save", &json!({ "commentAnnotation": { "u": { "metadata": own } } })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_of_an_unknown_page_is_refused() {
+    let app = App::start().await;
+    let mut settings: std::collections::HashMap<String, String> =
+        app.server.environment.environment.clone().into_iter().collect();
+    settings.insert("ALLOWED_ORIGINS".to_owned(), "https://app.example.com,https://b.example.com".to_owned());
+    let functions = local::functions(&shared::setup::Setup::new(settings).unwrap()).unwrap();
+    let save = functions.iter().find(|function| function.name == "attachments-save").unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/attachments-save.json");
+    let mut event: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    for (origin, status) in [("https://b.example.com", 200), ("https://evil.example", 403), ("null", 403)] {
+        event["headers"]["origin"] = json!(origin);
+        let answer = save.invoke(event.to_string(), "r".to_owned()).await.unwrap();
+        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(answer["statusCode"], status, "{origin}");
+    }
 }

@@ -90,7 +90,6 @@ impl App {
             ("AUTH_ISSUER", ISSUER),
             ("AUTH_AUDIENCE", AUDIENCE),
             ("AUTH_LEEWAY", "0"),
-            ("AUTH_COOKIE", "session"),
             ("AUTH_ORGANIZATIONS", "organizations"),
             ("AUTH_DOCUMENTS", "documents"),
             ("AUTH_READ_ONLY", "role=viewer"),

@@ -18,7 +18,8 @@ pub(crate) async fn a_thread_takes_its_files_with_it(app: App) {
         "1": comment(1, ""),
         "2": comment(2, ""),
         "3": { "commentText": "a", "commentHtml": "a", "attachments": { "x": { "url": links[2] } } },
-        "4": comment(5, ""),
+        // Uploaded in no document: by its link.
+        "4": comment(5, &links[4]),
         // A link in a text names nothing.
         "5": { "commentText": links[3], "commentHtml": "a", "attachments": {} },
     } });

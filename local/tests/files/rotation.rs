@@ -49,7 +49,7 @@ async fn links_are_signed_by_the_current_key_of_the_secret_and_outlive_it() {
     let writer = <storage::FileWriter as shared::setup::Store>::open(&setup).unwrap();
     let request: storage::form::SaveAttachmentResolverRequest =
         serde_json::from_value(app.request(1, "a.png", "image/png")).unwrap();
-    let caller = Gate::open(&setup).unwrap().caller(Access::Write, None).unwrap();
+    let caller = Gate::open(&setup).unwrap().caller(Access::Write, &http::HeaderMap::new(), None).unwrap();
     let mut file = request.describe(&caller, storage::Storage::Attachments, "", String::new()).unwrap();
     storage::form::complete(&mut file, None, None).unwrap();
     let link = writer.save(&file, PNG.into()).await.unwrap().url;

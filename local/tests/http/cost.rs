@@ -27,7 +27,7 @@ impl Meter {
         let request = http::Request::post(O::PATH).header(CONTENT_TYPE, "application/json").body(request.to_string());
         let (parts, body) = request.unwrap().into_parts();
         let request = O::Request::from_request(&parts, body.into()).await.unwrap();
-        let caller = Gate::open(&self.setup).unwrap().caller(O::ACCESS, None).unwrap();
+        let caller = Gate::open(&self.setup).unwrap().caller(O::ACCESS, &parts.headers, None).unwrap();
         let (answer, usage) = measured(Box::pin(O::run(&store, &caller, request))).await;
         answer.unwrap();
         usage

@@ -19,6 +19,7 @@ mod inventory;
 mod isolation;
 mod lifetime;
 mod logs;
+mod lost_answers;
 mod notifications;
 mod outage;
 mod reactions;

@@ -189,6 +189,11 @@ pub(super) fn marker(key: &RecordKey, id: &Id, deleted: u64, expires: u64) -> It
     .collect()
 }
 
+/// About how many bytes an item takes, as DynamoDB counts them.
+pub(super) fn size(item: &Item) -> usize {
+    item.iter().map(|(name, value)| name.len() + value.as_s().map_or(8, String::len)).sum()
+}
+
 /// How many bytes the values take in an item: names and texts, as DynamoDB counts them.
 pub(super) fn bytes<'a>(slots: impl Iterator<Item = (&'a Slot, &'a Option<Json>)>) -> usize {
     slots.map(|(slot, value)| attribute(slot).len() + value.as_ref().map_or(1, |json| json.text().len())).sum()

@@ -9,7 +9,7 @@ use super::change::Content;
 use super::item::{self, Head, Item, Shape};
 use super::key::{self, RecordKey};
 use super::table::{BY_DOCUMENT, BY_FOLDER, BY_ORGANIZATION, Index, ORGANIZATION_SHARDS, PARTITION, SORT};
-use super::{Feature, Filter, Reader, Record, Slot, Table, in_parallel};
+use super::{Feature, Filter, Place, Reader, Record, Slot, Table, in_parallel};
 use crate::Error;
 use crate::aws::failed;
 use crate::contract::Id;
@@ -68,10 +68,12 @@ impl Reader {
                     .await?
             }
         };
-        let sees = |head: &Head| !feature.in_documents || scope.allows(&head.content.place);
-        let wanted = heads.into_iter().filter(|head| matches(filter, head) && sees(head));
-        let records = in_parallel(wanted.map(|head| self.complete(head)).collect()).await?;
-        Ok(records.into_iter().flatten().collect())
+        let is_wanted =
+            |id: &Id, place: &Place| matches(filter, id, place) && (!feature.in_documents || scope.allows(place));
+        let wanted = heads.into_iter().filter(|head| is_wanted(&head.id, &head.content.place));
+        let records = in_parallel(wanted.map(|head| self.complete(head)).collect()).await?.into_iter().flatten();
+        // Looked at again: a wide one was read a second time, and may stand elsewhere by now.
+        Ok(records.filter(|record| is_wanted(&record.id, &record.place)).collect())
     }
 
     /// For each of `ids`, the record of the first of `scopes` that has it. Strongly consistent, and one call for each 100
@@ -244,12 +246,11 @@ pub(super) async fn pages(query: QueryFluentBuilder) -> Result<Vec<Item>, Error>
 }
 
 /// What the calls did not already choose by: every filter must match.
-fn matches(filter: &Filter, head: &Head) -> bool {
-    let place = &head.content.place;
+fn matches(filter: &Filter, id: &Id, place: &Place) -> bool {
     let is_of = |wanted: &Option<Vec<Id>>, id: Option<&Id>| {
         wanted.as_ref().is_none_or(|wanted| id.is_some_and(|id| wanted.contains(id)))
     };
-    is_of(&filter.ids, Some(&head.id))
+    is_of(&filter.ids, Some(id))
         && is_of(&filter.documents, place.document.as_ref())
         && filter.folder.as_ref().is_none_or(|folder| place.folder.as_ref() == Some(folder))
 }

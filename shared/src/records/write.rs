@@ -28,6 +28,9 @@ const CHANGES_PER_UPDATE: usize = 100;
 /// Most bytes of a packed record that this code writes: an item ends at 400 KB, and an update may add to it.
 const PACKED_BYTES: usize = 380 * 1000;
 
+/// The longest attribute name that this code writes, in bytes: DynamoDB's limit is 64 KB.
+const LONGEST_NAME: usize = 60_000;
+
 /// Most items of one transaction: DynamoDB's limit.
 const STEPS_PER_TRANSACTION: usize = 100;
 
@@ -138,8 +141,7 @@ impl Step {
         match self {
             Self::Update { expression, .. } => expression.bytes,
             Self::Put { item, condition } => {
-                let item: usize = item.iter().map(|(k, v)| k.len() + v.as_s().map_or(8, String::len)).sum();
-                item + condition.as_ref().map_or(0, |condition| condition.bytes)
+                item::size(item) + condition.as_ref().map_or(0, |condition| condition.bytes)
             }
         }
     }
@@ -209,6 +211,11 @@ impl Writer {
                         let count = plan.steps.as_ref().map_or(0, Vec::len);
                         let was_update = matches!(plan.steps.as_deref(), Some([Step::Update { .. }]));
                         if refused.iter().any(|index| (first..first + count).contains(index)) {
+                            if self.was_written(plan).await? {
+                                plan.steps = Some(Vec::new());
+                                first += count;
+                                continue;
+                            }
                             self.withdraw(plan).await;
                             // An update that was refused is read once, without waiting: nobody collided.
                             if !was_update {
@@ -267,7 +274,9 @@ impl Writer {
             plan.leftovers.generation = Some(generation.clone());
         }
         let mut item = item::bare(feature, &plan.save.scope, &plan.key, &plan.save.id, &next);
-        if matches!(stored.shape, Shape::Wide(_)) || item::bytes(next.slots.iter()) > PACKED_BYTES {
+        let fits = item::bytes(next.slots.iter()) + item::size(&item) <= PACKED_BYTES;
+        let is_nameable = next.slots.keys().all(|slot| item::attribute(slot).len() <= LONGEST_NAME);
+        if matches!(stored.shape, Shape::Wide(_)) || !fits || !is_nameable {
             let generation = self.write_generation(&plan.key, &next.slots).await?;
             item.insert(GENERATION.to_owned(), text(&generation));
             plan.written = Some(generation);
@@ -442,6 +451,12 @@ impl Writer {
         Ok(item.build())
     }
 
+    /// Whether a refused plan is in the table all the same: its answer was lost, and the call, made again, met its own work.
+    async fn was_written(&self, plan: &Plan<'_>) -> Result<bool, Error> {
+        let Some(written) = &plan.written else { return Ok(false) };
+        Ok(matches!(self.reader.load(&plan.key).await?.shape, Shape::Wide(generation) if generation == *written))
+    }
+
     /// Forgets the steps of a plan that were refused, and what was written for them.
     async fn withdraw(&self, plan: &mut Plan<'_>) {
         plan.steps = None;
@@ -507,7 +522,8 @@ fn update(feature: &Feature, key: &RecordKey, save: &Save) -> Option<Step> {
             Rule::Combine(_) => return None,
         }
     }
-    (expression.bytes <= PACKED_BYTES).then(|| Step::Update { key: key.clone(), expression })
+    let is_nameable = expression.names.values().all(|name| name.len() <= LONGEST_NAME);
+    (is_nameable && expression.bytes <= PACKED_BYTES).then(|| Step::Update { key: key.clone(), expression })
 }
 
 fn place(
