@@ -13,6 +13,8 @@ use shared::edge;
 use shared::operation::Operation;
 use shared::setup::{Setup, SetupError, Store as _};
 
+use crate::event;
+
 /// How long a function may take, as `template.yaml` sets it.
 pub const TIMEOUT: Duration = Duration::from_secs(29);
 
@@ -53,6 +55,20 @@ impl Function {
             Box::pin(invocation) as BoxFuture<'static, _>
         };
         Ok(Self { name: O::NAME, method: O::METHOD, access: O::ACCESS, path: O::PATH, invoke: Box::new(invoke) })
+    }
+
+    /// The event of a request with this body of JSON at `path`, as the gateway sends it.
+    ///
+    /// # Panics
+    /// `path` is no path.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a path that a test writes is one")]
+    pub fn event(&self, path: &str, body: &str) -> String {
+        let request = http::Request::builder().method(&self.method).uri(path);
+        let request = request.header(http::header::CONTENT_TYPE, "application/json").body(());
+        let (parts, ()) = request.expect("a path").into_parts();
+        let route = format!("{} {}", self.method, self.path);
+        event::of_request(&parts, body.as_bytes(), &route, "request").to_string()
     }
 
     /// Invokes the function with an event's JSON; its answer is the response's JSON.

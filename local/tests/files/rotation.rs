@@ -14,12 +14,7 @@ async fn status_of(setup: &Setup, link: &str) -> Value {
     let functions = functions(setup).unwrap();
     let get = functions.iter().find(|function| function.name == "files-get").unwrap();
     let path = &link[link.find("/files/").unwrap()..];
-    let event = json!({
-        "version": "2.0", "routeKey": "GET /files/{link}/{name}", "rawPath": path, "rawQueryString": "", "headers": {},
-        "requestContext": { "http": { "method": "GET", "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "" }, "stage": "$default", "requestId": "r", "timeEpoch": 0 },
-        "isBase64Encoded": false,
-    });
-    let response = get.invoke(event.to_string(), "request".to_owned()).await.unwrap();
+    let response = get.invoke(get.event(path, ""), "request".to_owned()).await.unwrap();
     serde_json::from_str::<Value>(&response).unwrap()["statusCode"].clone()
 }
 

@@ -58,13 +58,7 @@ async fn losing(app: &App, answers: usize) -> (Arc<Proxy>, Vec<local::Function>)
 
 async fn post(functions: &[local::Function], name: &str, body: &Value) {
     let function = functions.iter().find(|function| function.name == name).unwrap();
-    let event = json!({
-        "version": "2.0", "routeKey": "$default", "rawPath": function.path, "rawQueryString": "",
-        "headers": { "content-type": "application/json" },
-        "requestContext": { "http": { "method": "POST", "path": function.path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "" }, "stage": "$default", "requestId": "r", "timeEpoch": 0 },
-        "body": body.to_string(), "isBase64Encoded": false,
-    });
-    let answer = function.invoke(event.to_string(), "r".to_owned()).await.unwrap();
+    let answer = function.invoke(function.event(function.path, &body.to_string()), "r".to_owned()).await.unwrap();
     let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["statusCode"], 200, "{answer}");
 }

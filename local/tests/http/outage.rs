@@ -36,14 +36,9 @@ async fn answers(endpoint: String) -> Vec<(&'static str, Value)> {
             let (Some(function), Some(request)) = (functions.iter().find(|f| f.name == name), request) else {
                 continue;
             };
-            let event = json!({
-                "version": "2.0", "routeKey": "$default", "rawPath": function.path, "rawQueryString": "",
-                "headers": { "content-type": "application/json" },
-                "requestContext": { "http": { "method": "POST", "path": function.path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "" }, "stage": "$default", "requestId": "r", "timeEpoch": 0 },
-                "body": request.to_string(), "isBase64Encoded": false,
-            });
+            let event = function.event(function.path, &request.to_string());
             calls.push(async move {
-                let response = function.invoke(event.to_string(), "request".to_owned()).await.unwrap();
+                let response = function.invoke(event, "request".to_owned()).await.unwrap();
                 (function.name, serde_json::from_str(&response).unwrap())
             });
         }

@@ -5,12 +5,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 
+use super::backoff::Backoff;
 use super::change::Content;
 use super::item::{self, FILES, GENERATION, Item, REVISION, Shape, text};
 use super::key::{self, RecordKey};
 use super::read::Stored;
+use super::step::{Expression, Outcome};
 use super::table::{PARTITION, SORT};
-use super::write::{Backoff, Expression, Outcome};
 use super::{Feature, Record, Writer, author};
 use crate::Error;
 use crate::aws::failed;

@@ -11,16 +11,18 @@
 //! | `item` | how a record is written as items |
 //! | `author` | who may change what, where only authors may |
 //! | [`change`] | what a save may do to what is stored |
-//! | `read`, `write`, `wide`, `delete` | the calls |
+//! | `read`, `write`, `wide`, `delete`, with `step` and `backoff` | the calls |
 //! | `foreign` | reading a table that is not ours |
 
 mod author;
+mod backoff;
 pub mod change;
 mod delete;
 mod foreign;
 mod item;
 mod key;
 mod read;
+mod step;
 pub mod table;
 mod wide;
 mod write;

@@ -202,7 +202,7 @@ impl Table {
     /// The items of at most [`KEYS_PER_CALL`] distinct keys, strongly consistent; what is not there is left out.
     pub(super) async fn batch_get(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, Error> {
         let mut items = Vec::with_capacity(keys.len());
-        let mut backoff = super::write::Backoff::default();
+        let mut backoff = super::backoff::Backoff::default();
         while !keys.is_empty() {
             let asked = KeysAndAttributes::builder()
                 .set_keys(Some(std::mem::take(&mut keys)))

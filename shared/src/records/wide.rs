@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, ReturnConsumedCapacity, WriteRequest};
 
+use super::backoff::Backoff;
 use super::item::{self, Head, Item, NAME, PIECES, Shape, VALUE, VERSION, text};
 use super::key::{self, RecordKey};
 use super::read::Stored;
 use super::table::{PARTITION, SORT};
-use super::write::Backoff;
 use super::{Reader, Slot, Writer, in_parallel};
 use crate::Error;
 use crate::aws::failed;
