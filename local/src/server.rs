@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::auth::Guard;
+use crate::auth::{DEVELOPMENT_SECRET, Guard};
 use crate::store::{self, StoreError};
 use crate::{Auth, Environment, Function, functions, gateway, s3};
 
@@ -108,6 +108,7 @@ impl Server {
         // The environment counts: what else is set may be of a real account.
         settings.extend(environment.environment.clone());
         if let Some(auth) = &options.auth {
+            settings.remove("AUTH_SECRET_TEXT");
             settings.extend([auth.setting(), (AUTHORIZATION.to_owned(), "required".to_owned())]);
         }
         let origins: Vec<&str> = options.origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
@@ -217,6 +218,7 @@ fn environment(address: SocketAddr, dynamodb: &str, s3: &str) -> Environment {
         ("RECORDINGS_BUCKET", RECORDINGS_BUCKET),
         ("FILES_BASE_URL", &format!("http://{address}")),
         ("LINK_KEYS", LINK_KEYS),
+        ("AUTH_SECRET_TEXT", DEVELOPMENT_SECRET),
     ])
 }
 

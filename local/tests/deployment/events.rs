@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use authorizer::Authorizer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use local::Function;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{functions, read, root, server};
 
@@ -56,7 +57,8 @@ async fn every_function_answers_its_event() {
             upload(&response["body"]["data"]).await;
         }
     }
-    let names: BTreeSet<String> = functions.iter().map(|function| format!("{}.json", function.name)).collect();
+    let names = functions.iter().map(|function| function.name).chain(["authorizer"]);
+    let names: BTreeSet<String> = names.map(|name| format!("{name}.json")).collect();
     let files = root().join("events").read_dir().unwrap();
     let files: BTreeSet<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(files, names);
@@ -76,4 +78,15 @@ async fn the_events_of_a_provider_belong_together() {
         }
         assert!(!data.as_object().unwrap().is_empty(), "{provider}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_authorizer_lets_its_event_in() {
+    let server = server().await;
+    let authorizer = Authorizer::open(&server.setup()).unwrap();
+    let event = serde_json::from_str(&read("events/authorizer.json")).unwrap();
+    let answer = serde_json::to_value(authorizer.answer(event, "a-request".to_owned()).await.unwrap()).unwrap();
+    assert_eq!(answer["isAuthorized"], true);
+    let grant: Value = serde_json::from_str(answer["context"]["grant"].as_str().unwrap()).unwrap();
+    assert_eq!((&grant["organizations"], &grant["user"]), (&json!(["acme"]), &json!("ann")));
 }
