@@ -19,7 +19,7 @@ use crate::writer::Description;
 
 /// The largest file that is taken in a request, in bytes: with the rest of a form and encoded as the gateway does, it is
 /// just within what Lambda takes.
-pub const FORM_FILE_BYTES: u64 = 4 * 1024 * 1024;
+pub const FORM_FILE_BYTES: u64 = 4_500_000;
 
 /// What a file is called and declared as where nothing is said.
 const UNNAMED: &str = "file";

@@ -30,6 +30,10 @@ pub(crate) async fn both_styles_and_any_order_of_parts_store_the_bytes_exactly(a
         assert_eq!(app.bytes(&link(&answer)).await, bytes);
     }
     assert_eq!(app.keys().await.len(), 1, "one content of one attachment is one object");
+    let largest = vec![7; 4_500_000];
+    let link = app.upload("attachments/save", &app.request(3, "", ""), &largest).await;
+    assert_eq!(app.bytes(&link).await, largest);
+    app.ok("attachments/delete", &json!({ "attachmentId": 3, "metadata": app.metadata() })).await;
     let empty = app.upload("attachments/save", &app.request(2, "", ""), b"").await;
     assert_eq!(app.bytes(&empty).await, b"");
 }
@@ -148,7 +152,7 @@ pub(crate) async fn what_is_no_upload_is_refused_and_leaves_nothing(app: App) {
         (form(with("/attachment/mimeType", json!("image/png\r\nx: y"))), 400, "attachment.mimeType: "),
         (form(without("/metadata/organizationId")), 400, "request.metadata.organizationId: "),
         (form(with("/metadata/organizationId", json!(7))), 400, "request.metadata.organizationId: "),
-        (Form::new().part("file", file(&vec![0; 4 * 1024 * 1024 + 1])).text("request", request()), 413, "file: "),
+        (Form::new().part("file", file(&vec![0; 4_500_001])).text("request", request()), 413, "file: "),
         (Form::new().part("file", file(&vec![0; 7 * 1024 * 1024])).text("request", request()), 413, ""),
         (Form::new().part("file", file(&vec![0; 11 * 1024 * 1024])).text("request", request()), 413, ""),
     ];
