@@ -24,6 +24,8 @@ const TABLE: &str = "velt-local";
 // Short names: the embedded S3 writes them and a key into one file name.
 const ATTACHMENTS_BUCKET: &str = "attachments";
 const RECORDINGS_BUCKET: &str = "recordings";
+/// Algorithms by which tokens may be signed for the keys of a file.
+const PUBLIC_KEY_ALGORITHMS: &str = "RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,EdDSA";
 /// Signs the links to files; an obvious dummy.
 const LINK_KEYS: &str = r#"{"current":"local","local":"not-a-secret-for-development-only"}"#;
 
@@ -109,6 +111,10 @@ impl Server {
         settings.extend(environment.environment.clone());
         if let Some(auth) = &options.auth {
             settings.remove("AUTH_SECRET_TEXT");
+            if matches!(auth, Auth::Jwks(_)) {
+                // Whatever keys the file has.
+                settings.entry("AUTH_ALGORITHMS".to_owned()).or_insert_with(|| PUBLIC_KEY_ALGORITHMS.to_owned());
+            }
             settings.extend([auth.setting(), (AUTHORIZATION.to_owned(), "required".to_owned())]);
         }
         let origins: Vec<&str> = options.origins.iter().filter_map(|origin| origin.to_str().ok()).collect();

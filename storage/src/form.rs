@@ -45,6 +45,7 @@ pub struct ResolverAttachment {
     attachment_id: Option<TextOrNumber>,
     name: Option<String>,
     mime_type: Option<String>,
+    metadata: Option<Object<AttachmentMetadata>>,
 }
 
 /// `AttachmentResolverMetadata`: [`Metadata`], and the attachment's id where the request is in the function style.
@@ -81,7 +82,8 @@ impl SaveAttachmentResolverRequest {
         called_at: String,
     ) -> Result<Description, Error> {
         let Object(attachment) = self.attachment.unwrap_or_default();
-        let Object(own) = self.metadata.unwrap_or_default();
+        // Velt's type has it in either place.
+        let Object(own) = self.metadata.or(attachment.metadata).unwrap_or_default();
         let metadata = Metadata {
             organization_id: own.organization_id,
             document_id: own.document_id,

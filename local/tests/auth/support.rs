@@ -89,6 +89,7 @@ impl App {
         let settings = [
             ("AUTH_ISSUER", ISSUER),
             ("AUTH_AUDIENCE", AUDIENCE),
+            ("AUTH_ALGORITHMS", "RS256"),
             ("AUTH_LEEWAY", "0"),
             ("AUTH_ORGANIZATIONS", "organizations"),
             ("AUTH_DOCUMENTS", "documents"),

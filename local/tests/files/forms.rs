@@ -15,6 +15,7 @@ pub(crate) async fn both_styles_and_any_order_of_parts_store_the_bytes_exactly(a
     let request = app.request(1, "a.bin", "application/x-own").to_string();
     let mut metadata = app.metadata();
     metadata["attachmentId"] = json!(1);
+    let nested = json!({ "attachment": { "attachmentId": 1, "metadata": metadata } }).to_string();
     let metadata = metadata.to_string();
     let own = || Form::new().text("own", "part of the app");
     let forms = [
@@ -23,6 +24,7 @@ pub(crate) async fn both_styles_and_any_order_of_parts_store_the_bytes_exactly(a
         own().text("metadata", metadata.clone()).part("file", file(&bytes)),
         own().part("file", file(&bytes)).text("metadata", metadata.clone()),
         own().text("metadata", metadata).part("file", file(&bytes)).text("request", request),
+        own().text("request", nested).part("file", file(&bytes)),
     ];
     for form in forms {
         let (status, answer) = app.post_form("attachments/save", form).await;

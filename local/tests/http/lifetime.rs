@@ -4,6 +4,9 @@ use std::io::Read as _;
 use std::path::Path;
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
 use crate::program::Program;
@@ -96,5 +99,27 @@ async fn its_curl_line_works_where_callers_are_verified() {
     let output = Command::new("sh").args(["-c", curl]).output().unwrap();
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&answer["success"], &answer["data"]), (&json!(true), &json!({})));
+    program.interrupt();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keys_of_a_file_verify_callers() {
+    // The example of RFC 8037, whose private key everybody knows.
+    let jwks =
+        r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("jwks.json");
+    std::fs::write(&file, jwks).unwrap();
+    let program = Program::start(&["--in-memory", "--auth-jwks", file.to_str().unwrap()]);
+    assert!(program.greeting.contains("by the keys of the JWKS file"));
+    let claims = json!({ "sub": "ann", "organizationId": "acme", "exp": 4_102_444_800_u64 });
+    let private = STANDARD.decode("MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g").unwrap();
+    let header = jsonwebtoken::Header { kid: Some("k".to_owned()), ..jsonwebtoken::Header::new(Algorithm::EdDSA) };
+    let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ed_der(&private)).unwrap();
+    let url = format!("{}/api/velt/comments/get", program.url);
+    for (organization, status) in [("acme", 200), ("other", 403)] {
+        let request = reqwest::Client::new().post(&url).bearer_auth(&token);
+        assert_eq!(request.json(&json!({ "organizationId": organization })).send().await.unwrap().status(), status);
+    }
     program.interrupt();
 }
