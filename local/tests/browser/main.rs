@@ -10,10 +10,15 @@ use axum::Router;
 use axum::response::Html;
 use axum::routing::{get, post};
 use http::header;
-use local::{Options, Server};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+
+use crate::program::Program;
+
+#[path = "../http/program.rs"]
+#[allow(dead_code, reason = "others use more of it")]
+mod program;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -74,13 +79,13 @@ impl Drop for Browser {
 async fn files_are_uploaded_with_progress_and_shown() {
     let (sender, mut results) = mpsc::channel(1);
     let app = app(sender).await;
-    let origins = vec![app.parse().unwrap()];
-    let server = Server::start(Options { origins, ..Options::default() }).await.unwrap();
+    let program = Program::start(&["--in-memory", "--allow-origin", &app]);
     let profile = tempfile::tempdir().unwrap();
-    let browser = Browser::open(&format!("{app}/?api={}", server.url()), profile.path());
+    let browser = Browser::open(&format!("{app}/?api={}", program.url), profile.path());
     let result = tokio::time::timeout(Duration::from_mins(2), results.recv()).await;
     let result = result.unwrap_or_else(|_| panic!("the page told nothing")).unwrap();
     drop(browser);
+    program.interrupt();
     assert!(result.get("error").is_none(), "{result:#}");
     // Eight megabytes may be through before the browser tells of progress a second time.
     for (upload, least) in [("posted", 1), ("parts", 4)] {
