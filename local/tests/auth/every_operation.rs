@@ -208,3 +208,26 @@ async fn a_form_of_an_unknown_page_is_refused() {
         assert_eq!(answer["statusCode"], status, "{origin}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_id_alone_means_the_same_user_to_every_caller() {
+    let app = App::start().await;
+    let users = json!({ "users": [
+        { "userId": "u", "organizationId": "acme", "name": "of acme" }, { "userId": "u", "name": "of all" },
+        { "userId": "v", "organizationId": "acme", "name": "of acme" }, { "userId": "v", "organizationId": "beta", "name": "of beta" },
+        { "userId": "w", "organizationId": "zeta", "name": "of zeta" },
+    ] });
+    let url = format!("{}/api/velt/users/save", app.server.url());
+    let by_backend = app.http.post(url).header("authorization", "AWS4-HMAC-SHA256 Credential=local");
+    assert_eq!(by_backend.json(&users).send().await.unwrap().status(), 200);
+    for (organizations, found) in [
+        (json!("*"), json!({ "u": "of all", "v": "of acme", "w": "of zeta" })),
+        (json!(["beta", "acme"]), json!({ "u": "of all", "v": "of acme" })),
+        (json!(["beta"]), json!({ "u": "of all", "v": "of beta" })),
+    ] {
+        let users = app.ok(&token(&claims(&organizations)), "users/get", &json!({ "userIds": ["u", "v", "w"] })).await;
+        let names: serde_json::Value =
+            users.as_object().unwrap().iter().map(|(id, user)| (id.clone(), user["name"].clone())).collect();
+        assert_eq!(names, found, "{organizations}");
+    }
+}

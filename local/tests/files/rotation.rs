@@ -75,3 +75,19 @@ async fn a_link_can_carry_the_apps_own_domain() {
     let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
     assert!(body["data"]["url"].as_str().unwrap().starts_with("https://files.example.com/files/local."), "{body}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_bounds_its_files_however_they_come() {
+    let settings = HashMap::from([("MAX_ATTACHMENT_BYTES".to_owned(), "10".to_owned())]);
+    let app = App::with(Options { settings, ..Options::default() }).await;
+    let mut request = app.request(1, "a.txt", "text/plain");
+    let form = |bytes: &'static [u8]| {
+        let file = reqwest::multipart::Part::bytes(bytes).file_name("a.txt");
+        reqwest::multipart::Form::new().part("file", file).text("request", request.to_string())
+    };
+    assert_eq!(app.post_form("attachments/save", form(b"0123456789")).await.0, 200);
+    assert_eq!(app.post_form("attachments/save", form(b"0123456789a")).await.0, 413);
+    assert_eq!(app.post_form("recordings/upload", form(b"0123456789a")).await.0, 200, "the other scope has its own");
+    request["size"] = json!(11);
+    assert_eq!(app.post("uploads/start", &request).await.0, 413);
+}

@@ -98,3 +98,26 @@ async fn a_thread_has_comments_in_the_answer_where_it_came_with_some_or_none() {
         assert_eq!(app.thread(&id).await, thread);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_and_ids_of_any_length_that_fits_come_back() {
+    let app = App::start().await;
+    let name = "n".repeat(70_000);
+    let (id, document, folder) = ("i".repeat(90_000), "d".repeat(90_000), "f".repeat(90_000));
+    let thread =
+        json!({ name.as_str(): 1, "comments": { name.as_str(): { "commentText": "a" } }, "text": "x".repeat(200_000) });
+    let metadata = json!({ "organizationId": "acme", "documentId": document, "folderId": folder });
+    for _ in 0..2 {
+        let save = json!({ "commentAnnotation": { id.as_str(): thread }, "metadata": metadata });
+        app.ok("comments/save", &save).await;
+        let found = app.ok("comments/get", &json!({ "organizationId": "acme", "documentIds": [document] })).await;
+        assert_eq!(found[id.as_str()], thread);
+    }
+    for too_long in [
+        json!({ "organizationId": "x".repeat(100_001) }),
+        json!({ "organizationId": "acme", "documentIds": ["x".repeat(100_001)] }),
+    ] {
+        let message = app.refused(400, "comments/get", &too_long).await;
+        assert!(message.contains("more than 100000"), "{message}");
+    }
+}

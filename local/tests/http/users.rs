@@ -230,6 +230,11 @@ async fn users_come_from_the_companys_own_table() {
 async fn emails_are_resolved_from_the_companys_own_table() {
     let app = with_directory(mapping()).await;
     let emails = json!(["Ann@example.com", "BOB@example.com", "eve@example.com", "x@example.com"]);
+    // What is no key of the table is nobody, and spoils nothing.
+    let long = "x".repeat(3000);
+    let request = json!({ "organizationId": "acme", "emails": ["", " ", long] });
+    assert_eq!(app.ok("users/resolve", &request).await, json!({}));
+    assert_eq!(app.ok("users/get", &json!({ "organizationId": "acme", "userIds": [long] })).await, json!({}));
     let data = app.ok("users/resolve", &json!({ "organizationId": "acme", "emails": emails })).await;
     assert_eq!(data, json!({ "Ann@example.com": "7", "BOB@example.com": "8" }));
 }
