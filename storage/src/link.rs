@@ -25,6 +25,9 @@ const SECRET: &str = "LINK_KEYS_SECRET";
 /// How long the keys are used before the secret is read again: a rotation is complete after this time.
 const FRESH: Duration = Duration::from_mins(5);
 
+/// How often the secret is read at most because a link was signed by a key that is not known.
+const COOLDOWN: Duration = Duration::from_secs(30);
+
 /// Where the keys come from.
 #[derive(Debug)]
 enum Source {
@@ -64,17 +67,19 @@ impl Links {
         Ok(Self(Source::Secret { client, name, read: Mutex::new(None) }))
     }
 
-    async fn keys(&self) -> Result<Keys, Error> {
+    /// The keys; read again where they are old, or lack the one of this token because it was added meanwhile.
+    async fn keys(&self, token: Option<&str>) -> Result<Keys, Error> {
         let (client, name, read) = match &self.0 {
             Source::Setting(keys) => return Ok(keys.clone()),
             Source::Secret { client, name, read } => (client, name, read),
         };
         // Held while the secret is read: one call is enough for all that wait.
         let mut read = read.lock().await;
-        if let Some((when, keys)) = &*read
-            && when.elapsed() < FRESH
-        {
-            return Ok(keys.clone());
+        if let Some((when, keys)) = &*read {
+            let knows = token.is_none_or(|token| keys.know(token));
+            if when.elapsed() < if knows { FRESH } else { COOLDOWN } {
+                return Ok(keys.clone());
+            }
         }
         let answer = client.get_secret_value().secret_id(name).send().await;
         let answer = answer.map_err(|error| failed("GetSecretValue", &error))?;
@@ -91,7 +96,7 @@ impl Links {
     pub async fn path(&self, attachment: &Attachment, content: &str, name: &str) -> Result<String, Error> {
         let Attachment { storage, scope, document, id } = attachment;
         let payload = Payload(*storage, document.clone(), id.clone().into(), content.to_owned());
-        let token = self.keys().await?.sign(scope, &payload)?;
+        let token = self.keys(None).await?.sign(scope, &payload)?;
         Ok(format!("{FILES}{token}/{}", plain(name)))
     }
 
@@ -100,7 +105,7 @@ impl Links {
     /// # Errors
     /// [`Error::forbidden`] where it was not signed by a key that is valid now.
     pub async fn verify(&self, token: &str) -> Result<Link, Error> {
-        let (scope, Payload(storage, document, id, content)) = self.keys().await?.verify(token)?;
+        let (scope, Payload(storage, document, id, content)) = self.keys(Some(token)).await?.verify(token)?;
         Ok(Link { attachment: Attachment { storage, scope, document, id: TextOrNumber::from(id) }, content })
     }
 }

@@ -5,6 +5,7 @@
 mod cargo_lambda;
 mod events;
 mod gateway;
+mod guide;
 #[path = "../moto/mod.rs"]
 mod moto;
 mod one_list;
