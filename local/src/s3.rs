@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use crate::server::stopped;
 use crate::store::StoreError;
 
 /// Serves S3 from `directory` until `stop` says so, to whoever signs with the credentials given. Pages of `origins` may
@@ -24,7 +25,7 @@ pub(crate) fn serve(
     (access_key, secret_key): (&str, &str),
     listener: TcpListener,
     origins: AllowOrigin,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Result<JoinHandle<()>, StoreError> {
     let files = FileSystem::new(directory).map_err(|error| StoreError::Open(format!("{error:?}").into()))?;
     let mut service = S3ServiceBuilder::new(files);
@@ -37,11 +38,7 @@ pub(crate) fn serve(
         .expose_headers([header::ETAG, HeaderName::from_static("x-amz-version-id")]);
     let router = Router::new().fallback(move |request| call(service.clone(), request)).layer(cors);
     Ok(tokio::spawn(async move {
-        let stopped = async move {
-            // An error is a sender that is gone, which is a stop too.
-            let _ = stop.wait_for(|stop| *stop).await;
-        };
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped(stop)).await {
             tracing::error!(%error, "the file store ended");
         }
     }))

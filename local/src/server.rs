@@ -101,10 +101,10 @@ impl Server {
         }
         let api = listen(options.port).await?;
         let address = api.local_addr().map_err(|source| StartError::Port { port: options.port, source })?;
-        let (stop, stopped) = watch::channel(false);
+        let (stop, stopping) = watch::channel(false);
         let (dynamodb, dynamodb_url) = listen_beside(options.port, 1).await?;
-        let mut tasks = vec![store::serve_dynamodb(options.data_directory.as_deref(), dynamodb, stopped.clone())?];
-        let (s3_url, temporary) = start_s3(&options, &mut tasks, stopped.clone()).await?;
+        let mut tasks = vec![store::serve_dynamodb(options.data_directory.as_deref(), dynamodb, stopping.clone())?];
+        let (s3_url, temporary) = start_s3(&options, &mut tasks, stopping.clone()).await?;
         let environment = environment(address, &dynamodb_url, &s3_url);
         let mut settings = options.settings;
         // The environment counts: what else is set may be of a real account.
@@ -128,13 +128,8 @@ impl Server {
             |function: &Function| Some((function.path.strip_prefix("/api/velt/")?.to_owned(), function.access));
         let operations = functions.iter().filter_map(operation).collect();
         let router = gateway::router(functions, guard.as_ref(), environment.clone(), options.origins, options.headers);
-        let mut stopping = stopped;
         tasks.push(tokio::spawn(async move {
-            let stopped = async move {
-                // An error is a sender that is gone, which is a stop too.
-                let _ = stopping.wait_for(|stop| *stop).await;
-            };
-            if let Err(error) = axum::serve(api, router).with_graceful_shutdown(stopped).await {
+            if let Err(error) = axum::serve(api, router).with_graceful_shutdown(stopped(stopping)).await {
                 tracing::error!(%error, "the gateway ended");
             }
         }));
@@ -182,6 +177,12 @@ impl Server {
             }
         }
     }
+}
+
+/// Ends when the server stops.
+pub(crate) async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error is a sender that is gone, which is a stop too.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// Starts the embedded S3, unless another is to be used; its URL, and its directory where that is not kept.

@@ -12,6 +12,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::server::stopped;
+
 /// The environment that the running server's stores are used by: what `template.yaml` sets, with obvious dummies for
 /// credentials.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -57,7 +59,7 @@ pub enum StoreError {
 pub(crate) fn serve_dynamodb(
     directory: Option<&Path>,
     listener: TcpListener,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Result<JoinHandle<()>, StoreError> {
     let database = match directory {
         Some(directory) => Database::new(&directory.join("dynamodb.sqlite").to_string_lossy()),
@@ -65,11 +67,7 @@ pub(crate) fn serve_dynamodb(
     };
     let database = database.map_err(|error| StoreError::Open(error.into()))?;
     Ok(tokio::spawn(async move {
-        let stopped = async move {
-            // An error is a sender that is gone, which is a stop too.
-            let _ = stop.wait_for(|stop| *stop).await;
-        };
-        if let Err(error) = dynoxide::server::serve_with_shutdown(listener, database, stopped).await {
+        if let Err(error) = dynoxide::server::serve_with_shutdown(listener, database, stopped(stop)).await {
             tracing::error!(error, "the store ended");
         }
     }))

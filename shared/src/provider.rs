@@ -8,7 +8,7 @@ use crate::json::Fields;
 use crate::operation::Answer;
 use crate::payload::Payload;
 use crate::records::change::{Change, Move, Rule, Save};
-use crate::records::{Feature, Filter, Reader, Slot, Writer};
+use crate::records::{Feature, Filter, Reader, Record, Slot, Writer};
 use crate::scope::{Caller, Scope};
 
 /// A get's answer: payloads by their ids.
@@ -17,21 +17,33 @@ pub type Payloads = BTreeMap<Id, Fields>;
 /// Answers a get with the records' top-level fields.
 ///
 /// # Errors
-/// As [`Reader::find`].
+/// As [`find`].
 pub async fn get(
     reader: &Reader,
     feature: &Feature,
     scope: &Scope,
     filter: &Filter,
 ) -> Result<Answer<Payloads>, Error> {
-    Error::unless_answerable("documentIds", filter.documents.as_ref().map_or(0, Vec::len))?;
-    let records = reader.find(feature, scope, filter).await?;
+    let records = find(reader, feature, scope, filter).await?;
     let count = records.len();
-    let payloads = records.into_iter().map(|record| {
+    Ok(Answer::with(payloads(records).collect(), count))
+}
+
+/// The records that a get asks for.
+///
+/// # Errors
+/// As [`Reader::find`]; or more documents are named than can be answered in time.
+pub async fn find(reader: &Reader, feature: &Feature, scope: &Scope, filter: &Filter) -> Result<Vec<Record>, Error> {
+    Error::unless_answerable("documentIds", filter.documents.as_ref().map_or(0, Vec::len))?;
+    reader.find(feature, scope, filter).await
+}
+
+/// The top-level fields of records, by their ids.
+pub fn payloads(records: Vec<Record>) -> impl Iterator<Item = (Id, Fields)> {
+    records.into_iter().map(|record| {
         let (id, fields, _) = record.into_parts();
         (id, fields)
-    });
-    Ok(Answer::with(payloads.collect(), count))
+    })
 }
 
 /// Saves payloads, each top-level field by `rule`.

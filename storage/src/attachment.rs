@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shared::Error;
 use shared::contract::{Id, TextOrNumber};
-use shared::records::{Authors, Feature};
+use shared::records::{Authors, Feature, Filter, Reader, Record};
 use shared::scope::Scope;
 
 /// Velt's storage scopes: each has its own bucket, and its own records.
@@ -112,6 +112,15 @@ impl Attachment {
         let identity = (self.document.as_ref(), self.id.as_str());
         let text = serde_json::to_string(&identity).map_err(|error| Error::internal().caused_by(error))?;
         Id::try_from(text).map_err(|error| Error::internal().caused_by(error))
+    }
+
+    /// Its record, as far as its caller may see it.
+    ///
+    /// # Errors
+    /// As [`Reader::find`].
+    pub async fn record(&self, reader: &Reader) -> Result<Option<Record>, Error> {
+        let filter = Filter { ids: Some(vec![self.record_id()?]), ..Filter::default() };
+        Ok(reader.find(self.storage.feature(), &self.scope, &filter).await?.pop())
     }
 
     /// What the keys of all its objects begin with. No two attachments share it.

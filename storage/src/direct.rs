@@ -88,10 +88,7 @@ impl FileWriter {
     /// # Errors
     /// The file is larger than is allowed; or S3 can't be asked.
     pub async fn start(&self, file: &Description, size: Size) -> Result<Start, Error> {
-        let limit = self.limit(file.attachment.storage);
-        if size.bytes > limit {
-            return Err(Error::request_too_large("size", size.bytes, limit, "this stack takes no larger file"));
-        }
+        self.check_limit(file, "size", size.bytes)?;
         let bucket = self.bucket(&file.attachment)?;
         let key = file.attachment.key(&size.content(file));
         if size.bytes <= POST_BYTES {

@@ -5,7 +5,7 @@ use lambda_http::Body;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::Error;
 use shared::operation::IntoResponse;
-use shared::records::{Filter, Reader, Slot};
+use shared::records::{Reader, Slot};
 use shared::setup::{Setup, SetupError, Store};
 
 use crate::bucket::Buckets;
@@ -34,10 +34,8 @@ impl FileReader {
     pub async fn find(&self, token: &str) -> Result<Redirect, Error> {
         let link = self.links.verify(token).await?;
         let attachment = &link.attachment;
-        let filter = Filter { ids: Some(vec![attachment.record_id()?]), ..Filter::default() };
-        let records = self.records.find(attachment.storage.feature(), &attachment.scope, &filter).await?;
-        let mut records = records.into_iter();
-        let stored = records.next().and_then(|mut record| record.slots.remove(&Slot::Field(link.content.clone())));
+        let record = attachment.record(&self.records).await?;
+        let stored = record.and_then(|mut record| record.slots.remove(&Slot::Field(link.content.clone())));
         let content: Content = stored.flatten().ok_or_else(Error::not_found)?.read("content")?;
         let location = self
             .buckets

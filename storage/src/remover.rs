@@ -2,7 +2,7 @@
 
 use shared::Error;
 use shared::contract::Id;
-use shared::records::{Feature, Filter, Record, Writer, in_parallel};
+use shared::records::{Feature, Record, Writer, in_parallel};
 use shared::scope::Scope;
 use shared::setup::{Setup, SetupError, Store};
 
@@ -51,9 +51,7 @@ impl FileRemover {
         if !attachment.scope.is_limited() {
             return Ok(false);
         }
-        let filter = Filter { ids: Some(vec![attachment.record_id()?]), ..Filter::default() };
-        let found = self.records.reader().find(attachment.storage.feature(), &attachment.scope, &filter).await?;
-        Ok(found.is_empty())
+        Ok(attachment.record(self.records.reader()).await?.is_none())
     }
 
     /// Deletes a record of `feature`, and before it the files of `storage` that it names, as `name` finds them.

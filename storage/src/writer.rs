@@ -8,7 +8,7 @@ use shared::Error;
 use shared::contract::Id;
 use shared::json::Json;
 use shared::records::change::{Change, Move, Rule, Save};
-use shared::records::{Filter, Slot, Writer};
+use shared::records::{Slot, Writer};
 use shared::setup::{Setup, SetupError, Store};
 
 use crate::attachment::{Attachment, Storage, digest};
@@ -101,13 +101,16 @@ impl Store for FileWriter {
 }
 
 impl FileWriter {
-    /// The largest file of a storage scope, in bytes.
-    #[must_use]
-    pub fn limit(&self, storage: Storage) -> u64 {
-        match storage {
+    /// Refuses a file that is larger than this stack takes; `field` is where its size stands.
+    pub(crate) fn check_limit(&self, file: &Description, field: &str, bytes: u64) -> Result<(), Error> {
+        let limit = match file.attachment.storage {
             Storage::Attachments => self.limits[0],
             Storage::Recordings => self.limits[1],
+        };
+        if bytes > limit {
+            return Err(Error::request_too_large(field, bytes, limit, "this stack takes no larger file"));
         }
+        Ok(())
     }
 
     /// Stores a file and its record. The same again lands on the same object and answers the same link.
@@ -117,11 +120,7 @@ impl FileWriter {
     /// # Errors
     /// It could not be made durable.
     pub async fn save(&self, file: &Description, bytes: Bytes) -> Result<Saved, Error> {
-        let limit = self.limit(file.attachment.storage);
-        if bytes.len() as u64 > limit {
-            let advice = "this stack takes no larger file";
-            return Err(Error::request_too_large("file", bytes.len() as u64, limit, advice));
-        }
+        self.check_limit(file, "file", bytes.len() as u64)?;
         let sha256: [u8; 32] = Sha256::digest(&bytes).into();
         let content = digest(&sha256);
         let inline = is_shown(&file.kind, &bytes);
@@ -156,9 +155,8 @@ impl FileWriter {
 
     /// The content of an attachment that was called `upload` while it was uploaded.
     pub(crate) async fn uploaded_before(&self, attachment: &Attachment, upload: &str) -> Result<Option<String>, Error> {
-        let filter = Filter { ids: Some(vec![attachment.record_id()?]), ..Filter::default() };
-        let records = self.records.reader().find(attachment.storage.feature(), &attachment.scope, &filter).await?;
-        for (content, noted) in records.into_iter().flat_map(|record| record.into_parts().1) {
+        let record = attachment.record(self.records.reader()).await?;
+        for (content, noted) in record.into_iter().flat_map(|record| record.into_parts().1) {
             if noted.read::<Content>("content")?.upload.as_deref() == Some(upload) {
                 return Ok(Some(content));
             }

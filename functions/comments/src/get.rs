@@ -6,6 +6,7 @@ use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::json::Fields;
 use shared::operation::{Answer, Json, Operation};
+use shared::provider;
 use shared::records::{Filter, Reader};
 use shared::scope::Caller;
 
@@ -47,8 +48,7 @@ impl Operation for Get {
         let scope = caller.scope(&metadata, "organizationId")?;
         let filter =
             Filter { ids: request.comment_annotation_ids, documents: request.document_ids, folder: request.folder_id };
-        Error::unless_answerable("documentIds", filter.documents.as_ref().map_or(0, Vec::len))?;
-        let records = reader.find(&COMMENTS, &scope, &filter).await?;
+        let records = provider::find(reader, &COMMENTS, &scope, &filter).await?;
         let threads = records.into_iter().map(thread::to_payload).collect::<Result<BTreeMap<_, _>, _>>();
         let threads = threads.map_err(|error| Error::internal().caused_by(error))?;
         let count = threads.len();

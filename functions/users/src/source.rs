@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use shared::Error;
 use shared::contract::Id;
 use shared::json::{Fields, Json};
-use shared::provider::Payloads;
+use shared::provider::{Payloads, payloads};
 use shared::records::{Filter, Reader, in_parallel};
 use shared::scope::{Caller, Scope};
 use shared::setup::{Setup, SetupError, Store};
@@ -57,20 +57,12 @@ impl Source {
             (Self::Directory(directory), scopes) => directory.users(scopes.as_deref(), ids).await,
             (Self::Own(reader), Some(scopes)) => {
                 let records = reader.first_of(&USERS, &scopes, ids).await?;
-                Ok(records
-                    .into_iter()
-                    .map(shared::records::Record::into_parts)
-                    .map(|(id, user, _)| (id, user))
-                    .collect())
+                Ok(payloads(records).collect())
             }
             (Self::Own(reader), None) => {
                 let filter = Filter { documents: Some(ids.to_vec()), ..Filter::default() };
                 let records = reader.find(&USERS, &caller.everybody(), &filter).await?;
-                let mut users: Vec<(Id, Fields)> = records
-                    .into_iter()
-                    .map(shared::records::Record::into_parts)
-                    .map(|(id, user, _)| (id, user))
-                    .collect();
+                let mut users: Vec<(Id, Fields)> = payloads(records).collect();
                 users.sort_by(|(_, a), (_, b)| organization_of(b).cmp(&organization_of(a)));
                 // Of equal ids the last one stays.
                 Ok(users.into_iter().collect())

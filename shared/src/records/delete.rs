@@ -55,7 +55,7 @@ impl Writer {
         let author = author::checked(feature, scope);
         while is_limited || author.is_some() || !self.delete_unread(feature, &key, id).await? {
             let stored = self.reader.load(&key).await?;
-            let is_there = matches!(stored.shape, Shape::Packed | Shape::Wide(_));
+            let is_there = stored.shape.is_there();
             if is_limited && is_there && !scope.allows(&stored.content.place) {
                 // For this caller it does not exist, and that is deleted already.
                 return Ok(());

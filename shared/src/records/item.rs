@@ -98,6 +98,13 @@ pub(super) enum Shape {
     Deleted(Option<String>),
 }
 
+impl Shape {
+    /// Whether there is a record for readers.
+    pub(super) fn is_there(&self) -> bool {
+        matches!(self, Self::Packed | Self::Wide(_))
+    }
+}
+
 /// A record's first item, read.
 #[derive(Debug)]
 pub(super) struct Head {

@@ -94,13 +94,12 @@ impl Writer {
                         if refused.iter().any(|index| (first..first + count).contains(index)) {
                             if self.was_written(plan).await? {
                                 plan.steps = Some(Vec::new());
-                                first += count;
-                                continue;
-                            }
-                            self.withdraw(plan).await;
-                            // An update that was refused is read once, without waiting: nobody collided.
-                            if !was_update {
-                                backoff.wait().await?;
+                            } else {
+                                self.withdraw(plan).await;
+                                // An update that was refused is read once, without waiting: nobody collided.
+                                if !was_update {
+                                    backoff.wait().await?;
+                                }
                             }
                         }
                         first += count;
@@ -126,15 +125,15 @@ impl Writer {
             plan.leftovers.generation.clone_from(unswept);
             stored.content = Content::default();
         }
-        if feature.in_documents && matches!(stored.shape, Shape::Packed | Shape::Wide(_)) {
+        if feature.in_documents && stored.shape.is_there() {
             plan.save.scope.check(&stored.content.place)?;
         }
         let next = match author::checked(feature, &plan.save.scope) {
             None => merge(&stored.content, plan.save)?,
             Some(author) => {
                 let next = merge(&stored.content, &author::without_views(plan.save, author, &stored.content))?;
-                let is_there = matches!(stored.shape, Shape::Packed | Shape::Wide(_));
-                author::check_save(author, feature, is_there.then_some(&stored.content), &next)?;
+                let known = stored.shape.is_there().then_some(&stored.content);
+                author::check_save(author, feature, known, &next)?;
                 next
             }
         };
