@@ -13,7 +13,7 @@ use shared::edge;
 use shared::operation::Operation;
 use shared::setup::{Setup, SetupError, Store as _};
 
-use crate::event;
+use crate::{event, live};
 
 /// How long a function may take, as `template.yaml` sets it.
 pub const TIMEOUT: Duration = Duration::from_secs(29);
@@ -46,7 +46,9 @@ impl Function {
                 let request: LambdaRequest = serde_json::from_str(&event)?;
                 drop(event);
                 let handler = service_fn(|request| async {
-                    Ok::<_, Infallible>(edge::handle::<O>(&opened.0, &opened.1, request).await)
+                    let (response, line) = edge::handle::<O>(&opened.0, &opened.1, request).await;
+                    tracing::info!("{}", live::text(&line));
+                    Ok::<_, Infallible>(response)
                 });
                 let response = Adapter::from(handler).call(LambdaEvent::new(request, context(request_id))).await;
                 let Ok(response) = response;

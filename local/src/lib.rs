@@ -7,6 +7,7 @@ pub mod auth;
 mod event;
 mod function;
 mod gateway;
+mod live;
 mod s3;
 pub mod server;
 mod store;

@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue};
 use local::auth::DEVELOPMENT_SECRET;
 use local::{Auth, Environment, Options, Server};
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::time::uptime;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -100,8 +101,11 @@ async fn run(serve: Serve) -> Result<(), Box<dyn Error>> {
     // conditions that were not met, which is an everyday answer.
     let levels = Targets::new().with_default(LevelFilter::INFO).with_target("dynoxide", LevelFilter::ERROR);
     let colours = io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt::layer().with_target(false).with_ansi(colours).with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_target(false).with_timer(uptime());
+    let lines = lines.with_ansi(colours).with_writer(io::stderr);
     tracing_subscriber::registry().with(levels).with(lines).init();
+    // Before anybody is told that Ctrl-C stops.
+    let stopped = stop_signal()?;
     let auth = serve.auth()?;
     let data_directory = (!serve.in_memory).then_some(serve.data_dir);
     let server = Server::start(Options {
@@ -150,7 +154,7 @@ Ctrl-C stops.",
         port = server.address.port(),
         backend = server.backend_operations().join(", "),
     )?;
-    stop_signal().await?;
+    stopped.await?;
     server.stop().await;
     Ok(())
 }
@@ -159,18 +163,23 @@ fn bearer(token: &str) -> String {
     format!(" -H 'authorization: Bearer {token}'")
 }
 
-/// Waits for Ctrl-C, or for the signal that process managers stop by.
-async fn stop_signal() -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+/// From now on, Ctrl-C and the signal that process managers stop by end what is returned, and no longer the program.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = io::Result<()>>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
         tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = interrupt.recv() => Ok(()),
             _ = terminate.recv() => Ok(()),
         }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    })
+}
+
+/// Ends with Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = io::Result<()>>> {
+    Ok(tokio::signal::ctrl_c())
 }
 
 async fn print_environment(port: u16) -> Result<(), Box<dyn Error>> {

@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
+use aws_sdk_dynamodb::config::interceptors::FinalizerInterceptorContextRef;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents, SharedCredentialsProvider,
+};
+use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls;
 use aws_types::SdkConfig;
 
-use crate::Error;
 use crate::setup::{SetupError, required, setting};
+use crate::{Error, notes};
 
 /// How long a connection may take to open.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -55,6 +59,31 @@ pub(crate) fn config(settings: &HashMap<String, String>) -> Result<SdkConfig, Se
 struct StoreFailure {
     call: &'static str,
     code: String,
+}
+
+/// Notes each attempt that a service throttled. The SDK repeats them and tells nobody.
+#[derive(Debug)]
+pub struct Throttled;
+
+impl Intercept for Throttled {
+    fn name(&self) -> &'static str {
+        "Throttled"
+    }
+
+    fn read_after_attempt(
+        &self,
+        attempt: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let answer = attempt.response().filter(|answer| !answer.status().is_success());
+        if let Some(body) = answer.and_then(|answer| std::str::from_utf8(answer.body().bytes()?).ok())
+            && THROTTLING_ERRORS.iter().any(|code| body.contains(code))
+        {
+            notes::throttled();
+        }
+        Ok(())
+    }
 }
 
 /// Turns a failed call into what the caller is told: what may pass is a 503, what can't is ours.

@@ -163,6 +163,33 @@ pub struct Metadata {
     pub folder_id: Option<Id>,
     /// The app's API key at Velt.
     pub api_key: Option<String>,
+    /// Velt's SDK that sent the request, as `6.0.6`. It decides nothing, so what is no version is none.
+    #[serde(deserialize_with = "version")]
+    pub sdk_version: Option<String>,
+}
+
+/// Reads a version of three numbers, perhaps of a prerelease; whatever else stands there is none.
+///
+/// # Errors
+/// The value is not JSON.
+pub fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let json = Json::deserialize(deserializer)?;
+    let text = serde_json::from_str::<String>(json.text()).ok();
+    Ok(text.filter(|text| is_version(text)))
+}
+
+/// The first number has at most two digits: it is a dimension of a metric.
+fn is_version(text: &str) -> bool {
+    let is_number =
+        |part: &str, digits| (1..=digits).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (numbers, prerelease) = text.split_once('-').map_or((text, None), |(numbers, rest)| (numbers, Some(rest)));
+    let numbers: Vec<&str> = numbers.split('.').collect();
+    let [major, minor, patch] = numbers[..] else { return false };
+    let is_prerelease = |rest: &str| {
+        let (name, number) = rest.split_once('.').unwrap_or((rest, "0"));
+        matches!(name, "alpha" | "beta" | "rc") && is_number(number, 3)
+    };
+    is_number(major, 2) && is_number(minor, 3) && is_number(patch, 3) && prerelease.is_none_or(is_prerelease)
 }
 
 impl Metadata {
@@ -195,6 +222,22 @@ mod tests {
         assert_eq!(read("123456789012345678901234567890").unwrap(), "123456789012345678901234567890");
         for bad in ["null", "{}", "[1]", "true", "\"\""] {
             assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_a_version_is_kept_of_the_sdk() {
+        let read = |text: &str| {
+            let metadata = format!(r#"{{"sdkVersion":{text}}}"#);
+            serde_json::from_str::<Metadata>(&metadata).unwrap().sdk_version
+        };
+        for version in ["6.0.6", "5.0.2-beta.12", "10.11.12-rc"] {
+            assert_eq!(read(&format!("{version:?}")).as_deref(), Some(version));
+        }
+        for other in
+            ["\"6.0\"", "\"6.0.6-ann\"", "\"6.0.1234\"", "\"123.0.0\"", "\"\"", "6", "null", "{}", "[\"6.0.6\"]"]
+        {
+            assert_eq!(read(other), None, "{other}");
         }
     }
 

@@ -7,9 +7,9 @@ use lambda_http::{Body, Request, RequestExt as _};
 
 use crate::access::Gate;
 use crate::error::Kind;
+use crate::line::{Line, Outcome};
 use crate::operation::{FromRequest as _, IntoResponse as _, Operation};
-use crate::usage::{self, Usage};
-use crate::{Error, envelope};
+use crate::{Error, envelope, notes};
 
 /// The longest an operation may take: API Gateway gives up on a function after 30 s.
 const LONGEST: Duration = Duration::from_secs(28);
@@ -17,54 +17,42 @@ const LONGEST: Duration = Duration::from_secs(28);
 /// Kept of the function's own time to answer that the work was not done.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(500);
 
-/// Serves one request of the operation `O`.
+/// Serves one request of the operation `O`: the answer, and what there is to log of it.
 ///
-/// Never fails: every failure is an answer. Logs one line with counts and times and nothing of the content.
-pub async fn handle<O: Operation>(gate: &Gate, store: &O::Store, request: Request) -> Response<Body> {
+/// Never fails: every failure is an answer.
+pub async fn handle<O: Operation>(gate: &Gate, store: &O::Store, request: Request) -> (Response<Body>, Line) {
     let started = Instant::now();
     let gzip = accepts_gzip(request.headers());
     let request_id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
+    let request_bytes = request.body().len();
     let work = tokio::time::timeout(time_left(&request), answer::<O>(gate, store, request));
-    let (outcome, usage) = usage::measured(work).await;
+    let (outcome, notes) = notes::taken(work).await;
     let outcome = outcome.unwrap_or_else(|_| Err(Error::unavailable().caused_by("the request's time was over")));
-    let Usage { calls, read_units, write_units } = usage;
-    let records = outcome.as_ref().map_or(0, O::Answer::records);
-    let outcome = outcome.and_then(|answer| answer.into_response(gzip));
-    let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    match outcome {
-        Ok(response) => {
-            let status = response.status().as_u16();
-            tracing::info!(
-                operation = O::NAME,
-                request_id,
-                status,
-                records,
-                calls,
-                read_units,
-                write_units,
-                milliseconds
-            );
-            response
-        }
-        Err(error) => {
-            let status = error.kind().status().as_u16();
-            let code = error.kind().code();
-            // The message may quote the request; the source is the store's own code and has nothing of it.
-            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-            if status >= 500 {
-                tracing::error!(operation = O::NAME, request_id, status, code, cause, calls, milliseconds);
-            } else {
-                tracing::info!(operation = O::NAME, request_id, status, code, calls, milliseconds);
-            }
-            let mut response = envelope::failure(&error);
-            if error.kind() == Kind::MethodNotAllowed
-                && let Ok(allowed) = HeaderValue::from_str(O::METHOD.as_str())
-            {
-                response.headers_mut().insert(header::ALLOW, allowed);
-            }
-            response
-        }
+    let items = outcome.as_ref().map_or(0, O::Answer::records);
+    let (response, error) = match outcome.and_then(|answer| answer.into_response(gzip)) {
+        Ok(response) => (response, None),
+        Err(error) => (failure::<O>(&error), Some(error)),
+    };
+    let outcome = Outcome {
+        status: response.status().as_u16(),
+        error: error.as_ref(),
+        items,
+        request_bytes,
+        response_bytes: response.body().len(),
+        took: started.elapsed(),
+    };
+    let line = Line::new(O::NAME, request_id, &outcome, notes);
+    (response, line)
+}
+
+fn failure<O: Operation>(error: &Error) -> Response<Body> {
+    let mut response = envelope::failure(error);
+    if error.kind() == Kind::MethodNotAllowed
+        && let Ok(allowed) = HeaderValue::from_str(O::METHOD.as_str())
+    {
+        response.headers_mut().insert(header::ALLOW, allowed);
     }
+    response
 }
 
 async fn answer<O: Operation>(gate: &Gate, store: &O::Store, request: Request) -> Result<O::Answer, Error> {

@@ -1,5 +1,8 @@
 //! The whole of a function's `main`: log, clients once, run.
 
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use lambda_http::{Error, service_fn};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -7,8 +10,12 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::access::Gate;
 use crate::edge;
+use crate::line::Line;
 use crate::operation::Operation;
 use crate::setup::{Setup, Store as _};
+
+/// The setting that names the namespace of the metrics in CloudWatch.
+pub const METRICS_NAMESPACE: &str = "METRICS_NAMESPACE";
 
 /// Runs the operation `O` as a Lambda function until the environment ends.
 ///
@@ -17,11 +24,42 @@ use crate::setup::{Setup, Store as _};
 pub async fn run<O: Operation>() -> Result<(), Error> {
     log_to_stdout();
     let setup = Setup::from_env()?;
-    // The first call would otherwise pay for the connection; init is not billed by the call and has a full core.
+    // The first call would otherwise wait for the connection, with the share of a core that its memory has; init has a
+    // whole one.
     setup.table.connect().await;
     let (gate, store) = (&Gate::open(&setup)?, &O::Store::open(&setup)?);
-    lambda_http::run(service_fn(|request| async move { Ok::<_, Error>(edge::handle::<O>(gate, store, request).await) }))
-        .await
+    let (log, is_first) = (&Log::open(&setup), &AtomicBool::new(true));
+    lambda_http::run(service_fn(|request| async move {
+        let (response, line) = edge::handle::<O>(gate, store, request).await;
+        log.write(if is_first.swap(false, Ordering::Relaxed) { line.of_cold_start() } else { line });
+        Ok::<_, Error>(response)
+    }))
+    .await
+}
+
+/// Where the lines of requests go: standard output, which Lambda hands on to CloudWatch Logs.
+#[derive(Debug)]
+struct Log {
+    /// Where in CloudWatch the metrics of the lines go; nowhere, where none is said.
+    namespace: Option<String>,
+}
+
+impl Log {
+    fn open(setup: &Setup) -> Self {
+        Self { namespace: setup.setting(METRICS_NAMESPACE).map(ToOwned::to_owned) }
+    }
+
+    fn write(&self, line: Line) {
+        let line = match &self.namespace {
+            Some(namespace) => line.with_metrics(namespace),
+            None => line,
+        };
+        let written = serde_json::to_string(&line).map(|text| writeln!(io::stdout().lock(), "{text}"));
+        // A request that was served is answered, whatever becomes of its line.
+        if !matches!(written, Ok(Ok(()))) {
+            tracing::warn!("a line could not be written");
+        }
+    }
 }
 
 /// JSON lines on standard output, from INFO up whatever the environment says: below it, libraries log payloads.

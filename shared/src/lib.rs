@@ -12,8 +12,11 @@ pub mod digest;
 pub mod edge;
 pub mod envelope;
 pub mod error;
+pub mod events;
 pub mod json;
 pub mod lambda;
+pub mod line;
+pub mod notes;
 pub mod operation;
 pub mod payload;
 pub mod provider;
@@ -21,6 +24,5 @@ pub mod records;
 pub mod scope;
 pub mod setup;
 pub mod signed;
-pub mod usage;
 
 pub use error::Error;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::Error;
 use crate::access::{Grant, Organizations};
 use crate::contract::{Id, Metadata};
+use crate::notes;
 use crate::records::Place;
 
 /// Who sent a request, as far as the gateway verified it.
@@ -33,6 +34,8 @@ impl Caller {
         let scope = self.organization(metadata.organization_id.as_ref(), field)?;
         self.check_api_key(metadata)?;
         scope.check_named(metadata)?;
+        notes::sender(metadata);
+        scope.organization.iter().for_each(notes::organization);
         Ok(scope)
     }
 
@@ -105,6 +108,7 @@ pub struct Scope {
 impl Scope {
     /// The scope of a proof that this backend signed itself.
     pub(crate) fn signed(organization: Id) -> Self {
+        notes::organization(&organization);
         Self { organization: Some(organization), limits: None, author: None }
     }
 

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::{Client, Config};
 use aws_types::SdkConfig;
 
-use crate::aws;
+use crate::aws::{self, Throttled};
 use crate::records::{Reader, Table, Writer};
 
 /// The name of the variable that names the table.
@@ -46,7 +46,8 @@ impl Setup {
     pub fn new(settings: HashMap<String, String>) -> Result<Self, SetupError> {
         let aws = aws::config(&settings)?;
         let table_name = required(&settings, TABLE_NAME)?.to_owned();
-        let table = Table::new(Client::new(&service(&aws, &settings, "DYNAMODB")), table_name);
+        let dynamodb = Config::new(&service(&aws, &settings, "DYNAMODB")).to_builder().interceptor(Throttled).build();
+        let table = Table::new(Client::from_conf(dynamodb), table_name);
         Ok(Self { table, aws, settings })
     }
 

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use shared::Error;
-use shared::aws::failed;
+use shared::aws::{Throttled, failed};
 use shared::setup::{Setup, SetupError};
 
 use crate::attachment::Storage;
@@ -95,6 +95,7 @@ fn client(setup: &Setup) -> Client {
         // An embedded S3 has no domain of each bucket.
         .force_path_style(aws.endpoint_url().is_some())
         // Content is sent with its SHA-256, which is known anyway: another checksum would only cost time.
+        .interceptor(Throttled)
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .build();
     Client::from_conf(config)

@@ -8,8 +8,9 @@ use lambda_http::Body;
 use multer::{Field, Multipart, parse_boundary};
 use serde::Deserialize;
 use shared::Error;
-use shared::contract::{Id, Metadata, Object, TextOrNumber, optional_id};
+use shared::contract::{Id, Metadata, Object, TextOrNumber, optional_id, version};
 use shared::json::read_part;
+use shared::notes;
 use shared::operation::FromRequest;
 use shared::records::Place;
 use shared::scope::Caller;
@@ -33,9 +34,8 @@ pub struct SaveAttachmentResolverRequest {
     metadata: Option<Object<AttachmentMetadata>>,
     #[serde(deserialize_with = "optional_id")]
     organization_id: Option<Id>,
-    /// What happened is clear from the path: only its type is checked.
-    #[serde(rename = "event")]
-    _event: Option<String>,
+    /// Told in the log alone.
+    event: Option<String>,
 }
 
 /// `ResolverAttachment` without the file.
@@ -62,6 +62,8 @@ pub struct AttachmentMetadata {
     #[serde(deserialize_with = "optional_id")]
     folder_id: Option<Id>,
     api_key: Option<String>,
+    #[serde(deserialize_with = "version")]
+    sdk_version: Option<String>,
 }
 
 /// Where a file stands, by its own request: its record has no other place.
@@ -81,6 +83,7 @@ impl SaveAttachmentResolverRequest {
         prefix: &str,
         called_at: String,
     ) -> Result<Description, Error> {
+        notes::event(self.event.as_deref());
         let Object(attachment) = self.attachment.unwrap_or_default();
         // Velt's type has it in either place.
         let Object(own) = self.metadata.or(attachment.metadata).unwrap_or_default();
@@ -89,6 +92,7 @@ impl SaveAttachmentResolverRequest {
             document_id: own.document_id,
             folder_id: own.folder_id,
             api_key: own.api_key,
+            sdk_version: own.sdk_version,
         };
         let metadata = Metadata::of(Some(Object(metadata)), self.organization_id)?;
         let id = match (attachment.attachment_id, own.attachment_id) {
@@ -124,9 +128,9 @@ pub struct DeleteAttachmentResolverRequest {
     organization_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
-    /// What happened is clear from the path: only its type is checked.
-    #[serde(default, rename = "event")]
-    _event: Option<String>,
+    /// Told in the log alone.
+    #[serde(default)]
+    event: Option<String>,
 }
 
 impl DeleteAttachmentResolverRequest {
@@ -135,6 +139,7 @@ impl DeleteAttachmentResolverRequest {
     /// # Errors
     /// [`Error::invalid`] where no organization is given, or two.
     pub fn open(self, caller: &Caller, storage: Storage) -> Result<Attachment, Error> {
+        notes::event(self.event.as_deref());
         let metadata = Metadata::of(self.metadata, self.organization_id)?;
         let scope = caller.scope(&metadata, "metadata.organizationId")?;
         scope.check(&place(&metadata))?;

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use shared::Error;
 use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
+use shared::notes;
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
@@ -71,9 +72,9 @@ pub struct SaveActivityResolverRequest {
     organization_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
-    /// There is one event, `activity.save`: only its type is checked.
-    #[serde(default, rename = "event")]
-    _event: Option<String>,
+    /// Told in the log alone.
+    #[serde(default)]
+    event: Option<String>,
 }
 
 impl Operation for Save {
@@ -85,6 +86,7 @@ impl Operation for Save {
     type Answer = Answer<()>;
 
     async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
+        notes::event(request.event.as_deref());
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, mut records) = payload::open(caller, &metadata, request.activity, &NAMES)?;
         for record in &mut records {

@@ -62,10 +62,10 @@ impl Authorizer {
     ) -> Result<Answer, Diagnostic> {
         let started = Instant::now();
         let outcome = self.verify(&request).await;
-        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let latency = shared::line::milliseconds(started.elapsed());
         match outcome {
             Ok(grant) => {
-                tracing::info!(operation = "authorizer", request_id, status = 200, milliseconds);
+                tracing::info!(operation = "authorizer", request_id, status = 200, latency);
                 let mut answer = Answer::default();
                 answer.is_authorized = true;
                 let grant = serde_json::to_string(&grant).unwrap_or_default();
@@ -74,7 +74,7 @@ impl Authorizer {
             }
             Err(refusal) => {
                 let code = refusal.code();
-                tracing::info!(operation = "authorizer", request_id, status = 401, code, milliseconds);
+                tracing::info!(operation = "authorizer", request_id, status = 401, code, latency);
                 let unauthorized = "Unauthorized".to_owned();
                 Err(Diagnostic { error_type: unauthorized.clone(), error_message: unauthorized })
             }

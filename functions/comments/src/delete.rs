@@ -2,6 +2,7 @@ use serde::Deserialize;
 use shared::Error;
 use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
+use shared::notes;
 use shared::operation::{Answer, Json, Operation};
 use shared::scope::Caller;
 use storage::{FileRemover, Storage};
@@ -21,9 +22,9 @@ pub struct DeleteCommentResolverRequest {
     organization_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
-    /// Says what is asked for by its path already: only its type is checked.
-    #[serde(default, rename = "event")]
-    _event: Option<String>,
+    /// Told in the log alone.
+    #[serde(default)]
+    event: Option<String>,
 }
 
 impl Operation for Delete {
@@ -35,6 +36,7 @@ impl Operation for Delete {
     type Answer = Answer<()>;
 
     async fn run(files: &FileRemover, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
+        notes::event(request.event.as_deref());
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.scope(&metadata, "metadata.organizationId")?;
         let id = &request.comment_annotation_id;

@@ -2,6 +2,7 @@ use serde::Deserialize;
 use shared::Error;
 use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, TextOrNumber, optional_id};
+use shared::notes;
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Payload, Records};
 use shared::provider;
@@ -47,6 +48,7 @@ impl Operation for Save {
 
     async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let subject = Subject::of(request.event.as_deref(), request.comment_id.as_ref());
+        notes::event(request.event.as_deref());
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, threads) = payload::open(caller, &metadata, request.comment_annotation, &NAMES)?;
         let saves =

@@ -5,6 +5,7 @@ use shared::Error;
 use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::json::{self, Fields};
+use shared::notes;
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
@@ -44,7 +45,7 @@ pub struct GetReactionResolverRequest {
     document_ids: Option<Vec<Id>>,
     #[serde(default, deserialize_with = "optional_id")]
     folder_id: Option<Id>,
-    /// Says that a folder is meant whole, which a folder without documents is anyway: only its type is checked.
+    /// Told in the log alone.
     #[serde(default, rename = "allDocuments")]
     _all_documents: Option<bool>,
     #[serde(default)]
@@ -92,9 +93,9 @@ pub struct SaveReactionResolverRequest {
     organization_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
-    /// What happened to the reaction makes no difference to what is stored: only its type is checked.
-    #[serde(default, rename = "event")]
-    _event: Option<String>,
+    /// Told in the log alone.
+    #[serde(default)]
+    event: Option<String>,
 }
 
 impl Operation for Save {
@@ -106,6 +107,7 @@ impl Operation for Save {
     type Answer = Answer<()>;
 
     async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
+        notes::event(request.event.as_deref());
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, reactions) = payload::open(caller, &metadata, request.reaction_annotation, &NAMES)?;
         provider::save(writer, &REACTIONS, &scope, reactions, Rule::Set).await
@@ -125,9 +127,9 @@ pub struct DeleteReactionResolverRequest {
     organization_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
-    /// Says what is asked for by its path already: only its type is checked.
-    #[serde(default, rename = "event")]
-    _event: Option<String>,
+    /// Told in the log alone.
+    #[serde(default)]
+    event: Option<String>,
 }
 
 impl Operation for Delete {
@@ -139,6 +141,7 @@ impl Operation for Delete {
     type Answer = Answer<()>;
 
     async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
+        notes::event(request.event.as_deref());
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         provider::delete(writer, &REACTIONS, caller, &metadata, &request.reaction_annotation_id).await
     }

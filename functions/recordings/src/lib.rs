@@ -11,6 +11,7 @@ use serde::Deserialize;
 use shared::Error;
 use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
+use shared::notes;
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
 use shared::provider::{self, Payloads};
@@ -50,7 +51,7 @@ pub struct GetRecorderResolverRequest {
     document_ids: Option<Vec<Id>>,
     #[serde(default, deserialize_with = "optional_id")]
     folder_id: Option<Id>,
-    /// Says that a folder is meant whole, which a folder without documents is anyway: only its type is checked.
+    /// Told in the log alone.
     #[serde(default, rename = "allDocuments")]
     _all_documents: Option<bool>,
     #[serde(default)]
@@ -90,9 +91,9 @@ pub struct SaveRecorderResolverRequest {
     organization_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
-    /// What happened to the recording makes no difference to what is stored: only its type is checked.
-    #[serde(default, rename = "event")]
-    _event: Option<String>,
+    /// Told in the log alone.
+    #[serde(default)]
+    event: Option<String>,
 }
 
 impl Operation for Save {
@@ -104,6 +105,7 @@ impl Operation for Save {
     type Answer = Answer<()>;
 
     async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
+        notes::event(request.event.as_deref());
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let (scope, recordings) = payload::open(caller, &metadata, request.recorder_annotation, &NAMES)?;
         let mut saves = provider::saves(&scope, recordings, Rule::Set);

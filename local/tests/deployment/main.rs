@@ -4,12 +4,16 @@
 
 mod cargo_lambda;
 mod events;
+mod frontend;
 mod gateway;
 mod guide;
+mod monitoring;
 #[path = "../moto/mod.rs"]
 mod moto;
 mod one_list;
+mod parameters;
 mod stack;
 mod support;
 mod table;
 mod template;
+mod throttles;

@@ -1,5 +1,6 @@
 //! The repository's files, and a server of a test's own.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use local::{Function, Options, Server};
@@ -22,4 +23,12 @@ pub(crate) async fn server() -> Server {
 /// The functions of a server.
 pub(crate) fn functions(server: &Server) -> Vec<Function> {
     local::functions(&server.setup()).unwrap()
+}
+
+/// The log fields that `docs/field-inventory.md` lists.
+pub(crate) fn listed_fields() -> BTreeSet<String> {
+    let inventory = read("docs/field-inventory.md");
+    let (_, list) = inventory.split_once("Log fields: ").unwrap();
+    let (list, _) = list.split_once(". ").unwrap();
+    list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }

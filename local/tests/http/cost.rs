@@ -3,9 +3,9 @@
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use shared::access::Gate;
+use shared::notes::{self, Usage};
 use shared::operation::{FromRequest as _, Operation};
 use shared::setup::{Setup, Store as _};
-use shared::usage::{Usage, measured};
 
 use crate::support::App;
 
@@ -28,9 +28,9 @@ impl Meter {
         let (parts, body) = request.unwrap().into_parts();
         let request = O::Request::from_request(&parts, body.into()).await.unwrap();
         let caller = Gate::open(&self.setup).unwrap().caller(O::ACCESS, &parts.headers, None).unwrap();
-        let (answer, usage) = measured(Box::pin(O::run(&store, &caller, request))).await;
+        let (answer, notes) = notes::taken(Box::pin(O::run(&store, &caller, request))).await;
         answer.unwrap();
-        usage
+        notes.usage
     }
 }
 

@@ -16,8 +16,8 @@ use super::{Feature, Record, Writer, author};
 use crate::Error;
 use crate::aws::failed;
 use crate::contract::Id;
+use crate::notes;
 use crate::scope::Scope;
-use crate::usage;
 
 /// How long a deleted record is remembered: longer than a stale view of it is open anywhere.
 const REMEMBERED: Duration = Duration::from_hours(720);
@@ -134,7 +134,7 @@ impl Writer {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        usage::wrote(sent.as_ref().ok().and_then(|sent| sent.consumed_capacity()));
+        notes::wrote(sent.as_ref().ok().and_then(|sent| sent.consumed_capacity()));
         match sent {
             Ok(_) => Ok(true),
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),

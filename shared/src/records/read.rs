@@ -13,8 +13,8 @@ use super::{Feature, Filter, Place, Reader, Record, Slot, Table, in_parallel};
 use crate::Error;
 use crate::aws::failed;
 use crate::contract::Id;
+use crate::notes;
 use crate::scope::Scope;
-use crate::usage;
 
 /// Keys of one `BatchGetItem`: DynamoDB's limit.
 pub(super) const KEYS_PER_CALL: usize = 100;
@@ -109,7 +109,7 @@ impl Reader {
             .send()
             .await
             .map_err(|error| failed("GetItem", &error))?;
-        usage::read(found.consumed_capacity());
+        notes::read(found.consumed_capacity());
         let Some(found) = found.item else {
             return Ok(Stored {
                 shape: Shape::Absent,
@@ -217,7 +217,7 @@ impl Table {
                 .send()
                 .await
                 .map_err(|error| failed("BatchGetItem", &error))?;
-            usage::read(answer.consumed_capacity());
+            notes::read(answer.consumed_capacity());
             let got = answer.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default();
             let progressed = !got.is_empty();
             items.extend(got);
@@ -239,7 +239,7 @@ pub(super) async fn pages(query: QueryFluentBuilder) -> Result<Vec<Item>, Error>
     let mut items = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| failed("Query", &error))?;
-        usage::read(page.consumed_capacity());
+        notes::read(page.consumed_capacity());
         items.extend(page.items.unwrap_or_default());
     }
     Ok(items)

@@ -11,7 +11,7 @@ use super::key::{self, RecordKey};
 use super::table::{PARTITION, SORT};
 use crate::Error;
 use crate::aws::failed;
-use crate::usage;
+use crate::notes;
 
 /// One item's write, as a call of its own or as part of a transaction.
 #[derive(Clone, Debug)]
@@ -135,7 +135,7 @@ impl Writer {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        usage::wrote(sent.as_ref().ok().and_then(|sent| sent.consumed_capacity()));
+        notes::wrote(sent.as_ref().ok().and_then(|sent| sent.consumed_capacity()));
         match sent {
             Ok(_) => Ok(Outcome::Done),
             Err(error) => refused(error.as_service_error()).ok_or_else(|| failed("UpdateItem", &error)),
@@ -156,7 +156,7 @@ impl Writer {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        usage::wrote(sent.as_ref().ok().and_then(|sent| sent.consumed_capacity()));
+        notes::wrote(sent.as_ref().ok().and_then(|sent| sent.consumed_capacity()));
         match sent {
             Ok(_) => Ok(Outcome::Done),
             Err(error) => refused(error.as_service_error()).ok_or_else(|| failed("PutItem", &error)),
@@ -173,7 +173,7 @@ impl Writer {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        usage::wrote(
+        notes::wrote(
             sent.iter().flat_map(
                 aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsOutput::consumed_capacity,
             ),

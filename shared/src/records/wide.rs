@@ -17,7 +17,7 @@ use super::{Reader, Slot, Writer, in_parallel};
 use crate::Error;
 use crate::aws::failed;
 use crate::json::Json;
-use crate::usage;
+use crate::notes;
 
 /// The longest text in one item, in bytes: DynamoDB ends an item, with its names, at 400 KB.
 const PIECE_BYTES: usize = 350 * 1024;
@@ -227,12 +227,13 @@ impl Writer {
                 .send()
                 .await
                 .map_err(|error| failed("BatchWriteItem", &error))?;
-            usage::wrote(answer.consumed_capacity());
+            notes::wrote(answer.consumed_capacity());
             let rest = answer.unprocessed_items.and_then(|mut tables| tables.remove(&self.table.name));
             batch = rest.unwrap_or_default();
             if batch.is_empty() {
                 return Ok(());
             }
+            notes::throttled();
             if batch.len() == asked {
                 backoff.wait().await?;
             }

@@ -1,0 +1,105 @@
+//! What is noted while a request is served, for the log line, the metrics, and tests that hold operations to a price.
+
+use std::cell::RefCell;
+use std::future::Future;
+
+use aws_sdk_dynamodb::types::ConsumedCapacity;
+
+use crate::contract::{Id, Metadata};
+use crate::events;
+
+/// The longest organization id that is logged whole, in bytes.
+const LONGEST_LOGGED: usize = 128;
+
+/// What was noted of a request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Notes {
+    /// What it asked of DynamoDB.
+    pub usage: Usage,
+    /// Attempts that a store throttled; the SDK repeats them.
+    pub throttles: u32,
+    /// The organization that it was let in to; the first, where it names several.
+    pub organization: Option<String>,
+    /// What happened in the app: one of [`events::EVENTS`], or [`events::OTHER`].
+    pub event: Option<&'static str>,
+    /// Velt's SDK that sent it, as `6.0.6`.
+    pub sdk_version: Option<String>,
+}
+
+/// What a request asked of DynamoDB.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// Calls, a retried one counted once, each page of a query as one.
+    pub calls: u32,
+    /// Read capacity units: half of one for each 4 KB, twice that when strongly consistent.
+    pub read_units: f64,
+    /// Write capacity units: one for each KB of the item and of each index entry that changes, twice that in transactions.
+    pub write_units: f64,
+}
+
+tokio::task_local! {
+    static NOTES: RefCell<Notes>;
+}
+
+/// Awaits `work` and tells what was noted meanwhile.
+pub async fn taken<F: Future>(work: F) -> (F::Output, Notes) {
+    NOTES
+        .scope(RefCell::default(), async {
+            let output = work.await;
+            (output, NOTES.with(RefCell::take))
+        })
+        .await
+}
+
+/// Notes what a request says happened.
+pub fn event(event: Option<&str>) {
+    let event = event.map(events::known);
+    note(|notes| notes.event = event);
+}
+
+/// Notes an organization that the caller was let in to.
+pub(crate) fn organization(organization: &Id) {
+    note(|notes| {
+        notes.organization.get_or_insert_with(|| {
+            let id = organization.as_str();
+            id[..id.floor_char_boundary(LONGEST_LOGGED)].to_owned()
+        });
+    });
+}
+
+/// Notes which SDK sent the request.
+pub(crate) fn sender(metadata: &Metadata) {
+    note(|notes| notes.sdk_version.clone_from(&metadata.sdk_version));
+}
+
+/// Notes an attempt that was throttled.
+pub(crate) fn throttled() {
+    note(|notes| notes.throttles += 1);
+}
+
+/// Notes a call that reads.
+pub(crate) fn read<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+    let units = total(consumed);
+    note(|notes| {
+        notes.usage.calls += 1;
+        notes.usage.read_units += units;
+    });
+}
+
+/// Notes a call that writes.
+pub(crate) fn wrote<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+    let units = total(consumed);
+    note(|notes| {
+        notes.usage.calls += 1;
+        notes.usage.write_units += units;
+    });
+}
+
+fn total<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) -> f64 {
+    consumed.into_iter().filter_map(ConsumedCapacity::capacity_units).sum()
+}
+
+fn note(change: impl FnOnce(&mut Notes)) {
+    // Outside `taken` nobody asked.
+    let _ = NOTES.try_with(|notes| change(&mut notes.borrow_mut()));
+}
