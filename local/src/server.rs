@@ -83,6 +83,7 @@ pub struct Server {
     /// What other programs need to use the same stores.
     pub environment: Environment,
     setup: Setup,
+    dynamodb: aws_sdk_dynamodb::Client,
     operations: Vec<(String, Access)>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -120,7 +121,8 @@ impl Server {
         let origins: Vec<&str> = options.origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
         settings.insert(ALLOWED_ORIGINS.to_owned(), origins.join(","));
         let setup = Setup::new(settings)?;
-        store::create_table(&setup).await?;
+        let dynamodb = setup.table()?.client().clone();
+        store::create_table(&setup, &dynamodb).await?;
         s3::create_buckets(&setup, &[ATTACHMENTS_BUCKET, RECORDINGS_BUCKET]).await?;
         let functions = functions(&setup)?;
         let guard = options.auth.is_some().then(|| Guard::open(&setup)).transpose()?;
@@ -133,7 +135,7 @@ impl Server {
                 tracing::error!(%error, "the gateway ended");
             }
         }));
-        Ok(Self { address, environment, setup, operations, stop, tasks, _temporary: temporary })
+        Ok(Self { address, environment, setup, dynamodb, operations, stop, tasks, _temporary: temporary })
     }
 
     /// The base URL of the API.
@@ -164,7 +166,7 @@ impl Server {
     /// A client of the embedded DynamoDB.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        self.setup.table.client().clone()
+        self.dynamodb.clone()
     }
 
     /// Stops, once what is under way is answered.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use aws_sdk_dynamodb::Client;
 use dynoxide::Database;
 use serde::{Deserialize, Serialize};
 use shared::records::table;
@@ -74,7 +75,7 @@ pub(crate) fn serve_dynamodb(
 }
 
 /// Creates the table where it is not there yet.
-pub(crate) async fn create_table(setup: &Setup) -> Result<(), StoreError> {
+pub(crate) async fn create_table(setup: &Setup, client: &Client) -> Result<(), StoreError> {
     let name = setup.required(TABLE_NAME).map_err(|error: SetupError| StoreError::Create(error.into()))?;
-    table::create(setup.table.client(), name).await.map_err(|error| StoreError::Create(error))
+    table::create(client, name).await.map_err(|error| StoreError::Create(error))
 }

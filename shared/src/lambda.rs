@@ -26,7 +26,7 @@ pub async fn run<O: Operation>() -> Result<(), Error> {
     let setup = Setup::from_env()?;
     // The first call would otherwise wait for the connection, with the share of a core that its memory has; init has a
     // whole one.
-    setup.table.connect().await;
+    setup.table()?.connect().await;
     let (gate, store) = (&Gate::open(&setup)?, &O::Store::open(&setup)?);
     let (log, is_first) = (&Log::open(&setup), &AtomicBool::new(true));
     lambda_http::run(service_fn(|request| async move {

@@ -14,8 +14,6 @@ pub const TABLE_NAME: &str = "TABLE_NAME";
 /// What AWS clients are built from, and the settings that `template.yaml` gives a function as environment variables.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// The table.
-    pub table: Table,
     aws: SdkConfig,
     settings: HashMap<String, String>,
 }
@@ -38,17 +36,13 @@ pub enum SetupError {
 
 impl Setup {
     /// From settings by their names, as Lambda's environment has them: `AWS_REGION`, `AWS_ACCESS_KEY_ID`,
-    /// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `TABLE_NAME`, and for development `AWS_ENDPOINT_URL_` with a service's
+    /// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, and for development `AWS_ENDPOINT_URL_` with a service's
     /// name.
     ///
     /// # Errors
     /// One of these is missing.
     pub fn new(settings: HashMap<String, String>) -> Result<Self, SetupError> {
-        let aws = aws::config(&settings)?;
-        let table_name = required(&settings, TABLE_NAME)?.to_owned();
-        let dynamodb = Config::new(&service(&aws, &settings, "DYNAMODB")).to_builder().interceptor(Throttled).build();
-        let table = Table::new(Client::from_conf(dynamodb), table_name);
-        Ok(Self { table, aws, settings })
+        Ok(Self { aws: aws::config(&settings)?, settings })
     }
 
     /// As the environment says.
@@ -59,10 +53,22 @@ impl Setup {
         Self::new(std::env::vars().collect())
     }
 
+    /// The table that `TABLE_NAME` names. All that are made share their connections.
+    ///
+    /// # Errors
+    /// The setting is missing.
+    pub fn table(&self) -> Result<Table, SetupError> {
+        let name = self.required(TABLE_NAME)?.to_owned();
+        let config = Config::new(&self.service("DYNAMODB")).to_builder().interceptor(Throttled).build();
+        Ok(Table::new(Client::from_conf(config), name))
+    }
+
     /// What the client of a service is built from, by the name it has in `AWS_ENDPOINT_URL_…`.
     #[must_use]
     pub fn service(&self, name: &str) -> SdkConfig {
-        service(&self.aws, &self.settings, name)
+        let mut service = self.aws.to_builder();
+        service.set_endpoint_url(self.setting(&format!("AWS_ENDPOINT_URL_{name}")).map(ToOwned::to_owned));
+        service.build()
     }
 
     /// A setting; an empty one is none, as CloudFormation has no other way to leave a variable out.
@@ -78,12 +84,6 @@ impl Setup {
     pub fn required(&self, name: &'static str) -> Result<&str, SetupError> {
         required(&self.settings, name)
     }
-}
-
-fn service(aws: &SdkConfig, settings: &HashMap<String, String>, name: &str) -> SdkConfig {
-    let mut service = aws.to_builder();
-    service.set_endpoint_url(setting(settings, &format!("AWS_ENDPOINT_URL_{name}")).map(ToOwned::to_owned));
-    service.build()
 }
 
 pub(crate) fn setting<'a>(settings: &'a HashMap<String, String>, name: &str) -> Option<&'a str> {
@@ -105,12 +105,12 @@ pub trait Store: Sized + Send + Sync + 'static {
 
 impl Store for Reader {
     fn open(setup: &Setup) -> Result<Self, SetupError> {
-        Ok(setup.table.clone().into())
+        Ok(setup.table()?.into())
     }
 }
 
 impl Store for Writer {
     fn open(setup: &Setup) -> Result<Self, SetupError> {
-        Ok(setup.table.clone().into())
+        Ok(setup.table()?.into())
     }
 }

@@ -97,6 +97,9 @@ impl Keys {
             // Where they can't be had, those that were good stay good.
             if let Some(material) = self.source.fetch().await {
                 held.good = Some((Instant::now(), material));
+            } else {
+                // A refusal doesn't tell it from a token that names an unknown key, which anybody can send.
+                tracing::warn!(operation = "authorizer", cause = "keys", "the keys could not be fetched");
             }
         }
         known(&held).ok_or(Refusal::KeyResolutionFailed)

@@ -103,7 +103,7 @@ impl Directory {
         let Some(text) = setup.setting(USER_DIRECTORY) else { return Ok(None) };
         let schema: Schema = serde_json::from_str(text)
             .map_err(|error| SetupError::Invalid { name: USER_DIRECTORY, source: error.into() })?;
-        Ok(Some(Self { table: setup.table.sibling(schema.table.clone()), schema }))
+        Ok(Some(Self { table: setup.table()?.sibling(schema.table.clone()), schema }))
     }
 
     /// The users of `ids` that one of `scopes` may see; all scopes where none are given.
