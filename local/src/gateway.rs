@@ -24,7 +24,7 @@ const REQUEST_BYTES: usize = 10 * 1024 * 1024;
 const TOO_LARGE: &str = "API Gateway takes 10 MB and Lambda 6 MB; a file goes to S3 directly, by uploads/start";
 
 /// How long a browser may remember a preflight's answer, as `template.yaml` sets it.
-const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
+const PREFLIGHT_AGE: Duration = Duration::from_hours(2);
 
 /// The request headers that a page of another origin may always send, as `template.yaml` sets them.
 const ALLOWED_HEADERS: [HeaderName; 2] = [header::AUTHORIZATION, header::CONTENT_TYPE];

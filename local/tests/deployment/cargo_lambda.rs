@@ -1,99 +1,13 @@
 //! The built binaries under the real `cargo lambda`, against the embedded stores.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 
-use local::{Environment, Server};
+use local::Server;
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
 
 use crate::events::upload;
 use crate::support::{functions, listed_fields, read, root, server};
-
-/// `cargo lambda` in the repository, installed if need be, with the environment that `cargo run -- env` prints.
-fn cargo_lambda(environment: &Environment, arguments: &[&str]) -> Command {
-    let mut command = Command::new("cargo");
-    let path = format!("{}:{}", root().join(".tools/bin").display(), std::env::var("PATH").unwrap());
-    command.current_dir(root()).env("PATH", path).arg("lambda").args(arguments);
-    command.envs(&environment.environment).stdin(Stdio::null());
-    command
-}
-
-/// `cargo lambda watch`, on a port of its own. It starts a process for each function, so all of its group ends with it.
-struct Watch {
-    child: Child,
-    port: u16,
-    log: NamedTempFile,
-}
-
-impl Watch {
-    async fn start(environment: &Environment, settings: &[(&str, &str)]) -> Self {
-        use std::os::unix::process::CommandExt as _;
-        let setup = Command::new(root().join("scripts/setup")).status().unwrap();
-        assert!(setup.success(), "scripts/setup");
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let port_text = port.to_string();
-        let arguments = ["watch", "--ignore-changes", "--invoke-address", "127.0.0.1", "--invoke-port", &port_text];
-        let mut command = cargo_lambda(environment, &arguments);
-        let log = NamedTempFile::new().unwrap();
-        command.envs(settings.iter().copied()).stdout(File::create(log.path()).unwrap()).stderr(Stdio::null());
-        let watch = Self { child: command.process_group(0).spawn().unwrap(), port, log };
-        watch.listening().await;
-        watch
-    }
-
-    async fn listening(&self) {
-        for _ in 0..600 {
-            if tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await.is_ok() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("cargo lambda watch does not listen");
-    }
-
-    /// Invokes a function by an event under `events/`; its answer, or what it fails with.
-    async fn invoke(&self, environment: &Environment, function: &str, event: &str) -> Value {
-        let event = format!("events/{event}.json");
-        let port = self.port.to_string();
-        let arguments =
-            ["invoke", function, "--data-file", &event, "--invoke-address", "127.0.0.1", "--invoke-port", &port];
-        let Output { status, stdout, stderr } = output(cargo_lambda(environment, &arguments)).await;
-        if !status.success() {
-            return json!({ "failed": String::from_utf8_lossy(&stderr) });
-        }
-        let mut response: Value = serde_json::from_slice(&stdout)
-            .unwrap_or_else(|error| panic!("{event}: {error}: {}", String::from_utf8_lossy(&stdout)));
-        if let Some(body) = response["body"].as_str().and_then(|body| serde_json::from_str(body).ok()) {
-            response["body"] = body;
-        }
-        response
-    }
-
-    /// The lines of requests, which the functions wrote to standard output.
-    fn lines(&self) -> Vec<Value> {
-        let log = std::fs::read_to_string(self.log.path()).unwrap();
-        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        lines.filter(|line| !line["operation"].is_null()).collect()
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let group = format!("-{}", self.child.id());
-        // Nothing is left to do about a group that is gone.
-        let _ = Command::new("kill").args(["-TERM", "--", &group]).stderr(Stdio::null()).status();
-        let _ = self.child.wait();
-    }
-}
-
-/// Runs to its end without holding up the server that it calls.
-async fn output(mut command: Command) -> Output {
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
-}
+use crate::watch::Watch;
 
 async fn post(port: u16, path: &str, body: &Value) -> Value {
     let response = reqwest::Client::new().post(format!("http://127.0.0.1:{port}{path}")).json(body);
@@ -103,7 +17,7 @@ async fn post(port: u16, path: &str, body: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_binaries_serve_the_deployed_paths() {
     let server = server().await;
-    let watch = Watch::start(&server.environment, &[]).await;
+    let watch = Watch::start(&server.environment.environment).await;
     let request = json!({
         "commentAnnotation": { "t": { "comments": { "7": { "commentText": "hi", "n": u64::MAX } } } },
         "metadata": { "organizationId": "acme", "documentId": "d" },
@@ -146,12 +60,14 @@ fn refused() -> Vec<(String, u64, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_binaries_answer_every_event_and_refuse_what_is_to_be_refused() {
     let server = server().await;
-    let environment = &server.environment;
-    let settings = [("AUTHORIZATION", "required"), ("METRICS_NAMESPACE", "velt")];
-    let watch = Watch::start(environment, &settings).await;
+    let mut environment = server.environment.environment.clone();
+    for (name, value) in [("AUTHORIZATION", "required"), ("METRICS_NAMESPACE", "velt")] {
+        environment.insert(name.to_owned(), value.to_owned());
+    }
+    let watch = Watch::start(&environment).await;
     let mut calls = 0;
     for name in in_order(&server) {
-        let response = watch.invoke(environment, &name, &name).await;
+        let response = watch.invoke(&name, &name).await;
         calls += 1;
         match name.as_str() {
             "authorizer" => assert_eq!(response["isAuthorized"], true, "{response}"),
@@ -174,7 +90,7 @@ async fn the_binaries_answer_every_event_and_refuse_what_is_to_be_refused() {
     for (event, status, code) in refused {
         let names = in_order(&server).into_iter().filter(|name| event.starts_with(name.as_str()));
         let name = names.max_by_key(String::len).unwrap();
-        let response = watch.invoke(environment, &name, &format!("refused/{event}")).await;
+        let response = watch.invoke(&name, &format!("refused/{event}")).await;
         calls += 1;
         if status == 401 {
             assert!(response["failed"].as_str().unwrap().contains(&code), "{event}: {response}");

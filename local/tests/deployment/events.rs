@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::{functions, read, root, server};
 
 /// What an event's function answers, with its body read where it is JSON.
-pub(crate) async fn invoke(function: &Function, event: String) -> Value {
+async fn invoke(function: &Function, event: String) -> Value {
     let response = function.invoke(event, "a-request".to_owned()).await.unwrap();
     let mut response: Value = serde_json::from_str(&response).unwrap();
     let body = response["body"].as_str().unwrap_or_default();

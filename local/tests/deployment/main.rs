@@ -17,3 +17,4 @@ mod support;
 mod table;
 mod template;
 mod throttles;
+mod watch;

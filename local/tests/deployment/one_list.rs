@@ -9,14 +9,14 @@ use crate::template::{Template, argument, at};
 /// The function that stands before the operations.
 const AUTHORIZER: &str = "authorizer";
 
-type Names = BTreeSet<(String, String)>;
+pub(crate) type Names = BTreeSet<(String, String)>;
 
 fn route(method: &http::Method, path: &str) -> String {
     format!("{method} {path}")
 }
 
 /// The operations: name, and method and path.
-async fn operations() -> Names {
+pub(crate) async fn operations() -> Names {
     let server = server().await;
     functions(&server)
         .iter()

@@ -9,20 +9,20 @@ use shared::setup::{Setup, Store as _};
 
 use crate::support::App;
 
-struct Meter {
-    app: App,
+pub(crate) struct Meter {
+    pub(crate) app: App,
     setup: Setup,
 }
 
 impl Meter {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let app = App::start().await;
         let setup = app.server.setup();
         Self { app, setup }
     }
 
     /// Runs an operation and tells what it asked for.
-    async fn run<O: Operation>(&self, request: Value) -> Usage {
+    pub(crate) async fn run<O: Operation>(&self, request: Value) -> Usage {
         let store = O::Store::open(&self.setup).unwrap();
         let request = http::Request::post(O::PATH).header(CONTENT_TYPE, "application/json").body(request.to_string());
         let (parts, body) = request.unwrap().into_parts();

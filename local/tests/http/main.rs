@@ -13,6 +13,7 @@ mod comments_get;
 mod comments_history;
 mod comments_save;
 mod cost;
+mod cost_page;
 mod exactness;
 mod gateway;
 mod inventory;

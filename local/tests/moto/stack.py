@@ -1,6 +1,6 @@
 """Transforms the template as a deployment does, and creates its stack in moto as far as moto goes.
 
-Prints one line of JSON: where moto is, the stack's resources by their logical ids, and the routes with who may call them.
+Prints one line of JSON: where moto is, the functions' environment, the routes with who may call them, and the dashboard.
 """
 
 import io
@@ -13,32 +13,21 @@ os.environ.update(
     AWS_ACCESS_KEY_ID="local", AWS_SECRET_ACCESS_KEY="local", AWS_DEFAULT_REGION="us-east-1", AWS_EC2_METADATA_DISABLED="true"
 )
 
+# What a test writes beside target/ would be committed by accident one day.
+sys.dont_write_bytecode = True
+
 import boto3
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
 from server import start
+from transform import PARAMETERS, transformed
 
-# A shared secret, as moto stumbles over a policy that a condition leaves out.
-SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:tokens"
-PARAMETERS = {"AllowedOrigins": "https://app.example.com", "AuthSecretArn": SECRET}
 # What moto has no CloudFormation of, and what only points at that.
-UNKNOWN = ("AWS::ApiGatewayV2::", "AWS::Lambda::Permission", "AWS::Logs::MetricFilter", "AWS::SecretsManager::")
-
-
-class ManagedPolicies:
-    def load(self):
-        path = "arn:aws:iam::aws:policy/"
-        names = ["service-role/AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess", "AWSXRayDaemonWriteAccess"]
-        return {name.split("/")[-1]: path + name for name in names}
-
-
-def transformed():
-    with open("template.yaml", encoding="utf-8") as file:
-        template = yaml_parse(file.read())
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = "s3://code/function.zip"
-    return transform(template, dict(PARAMETERS), ManagedPolicies())
+UNKNOWN = (
+    "AWS::ApiGatewayV2::",
+    "AWS::CloudWatch::Alarm",
+    "AWS::Lambda::Permission",
+    "AWS::Logs::MetricFilter",
+    "AWS::SecretsManager::",
+)
 
 
 def code():
@@ -67,7 +56,8 @@ password = client("secretsmanager").get_random_password(
 )
 keys = json.loads(generated["SecretStringTemplate"]) | {generated["GenerateStringKey"]: password["RandomPassword"]}
 secret = client("secretsmanager").create_secret(Name="link-keys", SecretString=json.dumps(keys))["ARN"]
-template["Parameters"]["LinkKeys"] = {"Type": "String", "Default": secret}
+for name, value in {"LinkKeys": secret, "Api": "api"}.items():
+    template["Parameters"][name] = {"Type": "String", "Default": value}
 template["Resources"] = {
     name: resource for name, resource in template["Resources"].items() if not resource["Type"].startswith(UNKNOWN)
 }
@@ -82,6 +72,10 @@ pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=
 resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
 names = {resource["LogicalResourceId"]: resource.get("PhysicalResourceId") for resource in resources}
 names["LinkKeys"] = secret
-print(json.dumps({"url": url, "resources": names, "routes": routes}), flush=True)
+dashboard = client("cloudwatch").get_dashboard(DashboardName=names["Dashboard"])["DashboardBody"]
+configuration = client("lambda").get_function_configuration(FunctionName=names["CommentsSave"])
+# moto hands numbers on as they are; Lambda has texts.
+environment = {name: str(value) for name, value in configuration["Environment"]["Variables"].items()}
+print(json.dumps({"url": url, "environment": environment, "routes": routes, "dashboard": dashboard}), flush=True)
 sys.stdin.read()
 server.stop()
