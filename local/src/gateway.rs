@@ -85,14 +85,15 @@ async fn as_the_gateway_answers_preflights(mut response: Response) -> Response {
     response
 }
 
-async fn no_route() -> Response {
-    answer(StatusCode::NOT_FOUND, "Not Found", "")
+async fn no_route(request: Request) -> Response {
+    // Which path is missing is what its developer wants to know, and a query is not for a log.
+    refuse(StatusCode::NOT_FOUND, "Not Found", "", &format!("{} {}", request.method(), request.uri().path()))
 }
 
 async fn pass_on(guard: Option<Guard>, function: Arc<Function>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Some(body) = read(body).await else {
-        return answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large", TOO_LARGE);
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large", TOO_LARGE, function.name);
     };
     let request_id = uuid::Uuid::new_v4().to_string();
     let route = format!("{} {}", function.method, function.path);
@@ -101,11 +102,11 @@ async fn pass_on(guard: Option<Guard>, function: Arc<Function>, request: Request
     match authorize(guard.as_ref(), function.access, &parts.headers, &event, &request_id).await {
         Ok(Some(context)) => event["requestContext"]["authorizer"] = context,
         Ok(None) => {}
-        Err(status) => return answer(status, status.canonical_reason().unwrap_or_default(), ""),
+        Err(status) => return refuse(status, status.canonical_reason().unwrap_or_default(), "", function.name),
     }
     let event = event.to_string();
     if event.len() > LAMBDA_PAYLOAD_BYTES {
-        return answer(StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long", TOO_LARGE);
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long", TOO_LARGE, function.name);
     }
     let response = match function.invoke(event, request_id).await {
         Ok(response) if response.len() <= LAMBDA_PAYLOAD_BYTES => serde_json::from_str(&response).ok(),
@@ -139,6 +140,12 @@ async fn read(body: Body) -> Option<Vec<u8>> {
         }
     }
     (bytes <= REQUEST_BYTES).then_some(whole)
+}
+
+/// The gateway's own answer where no function is asked, told in a line like theirs.
+fn refuse(status: StatusCode, message: &str, advice: &str, what: &str) -> Response {
+    tracing::info!("{} {what:<24} refused by the gateway: {message}", status.as_u16());
+    answer(status, message, advice)
 }
 
 /// The gateway's own answer, with the fields that Velt's SDK looks at beside the gateway's `message`.

@@ -1,15 +1,18 @@
 //! `cargo run`: a self-hosted Velt backend on this machine.
 
 use std::error::Error;
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
 use http::{HeaderName, HeaderValue};
 use local::auth::DEVELOPMENT_SECRET;
 use local::{Auth, Environment, Options, Server};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::time::uptime;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -84,6 +87,15 @@ impl Serve {
     }
 }
 
+/// Seconds since the program's start, which is all that a line to watch needs of the time.
+struct SinceStart(Instant);
+
+impl FormatTime for SinceStart {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        write!(writer, "{:>8.2}s", self.0.elapsed().as_secs_f64())
+    }
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     match Cli::parse() {
@@ -101,7 +113,7 @@ async fn run(serve: Serve) -> Result<(), Box<dyn Error>> {
     // conditions that were not met, which is an everyday answer.
     let levels = Targets::new().with_default(LevelFilter::INFO).with_target("dynoxide", LevelFilter::ERROR);
     let colours = io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt::layer().with_target(false).with_timer(uptime());
+    let lines = tracing_subscriber::fmt::layer().with_target(false).with_timer(SinceStart(Instant::now()));
     let lines = lines.with_ansi(colours).with_writer(io::stderr);
     tracing_subscriber::registry().with(levels).with(lines).init();
     // Before anybody is told that Ctrl-C stops.

@@ -49,6 +49,8 @@ async fn a_line_tells_what_was_asked_and_nothing_of_the_content() {
         let _: Value = response.json().await.unwrap();
     }
     assert_eq!(statuses, BTreeSet::from([200, 400, 409]));
+    let nowhere = http.post(format!("{}/api/velt/nothing", program.url)).query(&[(SECRET, SECRET)]);
+    assert_eq!(nowhere.body(SECRET).send().await.unwrap().status(), 404);
 
     let log = program.interrupt();
     assert!(!log.contains(SECRET), "{log}");
@@ -58,6 +60,7 @@ async fn a_line_tells_what_was_asked_and_nothing_of_the_content() {
         assert!(line.contains(&operation.replace('/', "-")), "{operation}: {line}");
     }
     let told = |words: &[&str]| lines.iter().any(|line| words.iter().all(|word| line.contains(word)));
-    assert!(told(&["200 comments-save", "acme", "1 items", "1 calls", "2 WCU"]), "{log}");
+    assert!(told(&["200 comments-save", "acme", "items 1 ", "calls 1 ", "WCU 2 "]), "{log}");
     assert!(told(&["400 comments-get", "INVALID_INPUT"]), "{log}");
+    assert!(log.contains("404 POST /api/velt/nothing"), "{log}");
 }
