@@ -124,7 +124,7 @@ fn buckets_are_private_and_encrypted_and_keep_what_is_there() {
         assert_eq!(pending["ExpirationInDays"], 1);
         let policy = template.at(&format!("Resources.{id}Policy.Properties.PolicyDocument.Statement"));
         assert_eq!(policy[0]["Effect"], "Deny");
-        assert_eq!(policy[0]["Condition"]["Bool"]["aws:SecureTransport"], "false");
+        assert_eq!(policy[0]["Condition"]["Bool"]["aws:SecureTransport"], false);
         assert_eq!(template.at(&format!("Resources.{id}.DeletionPolicy")), "Retain");
     }
 }
