@@ -76,13 +76,24 @@ impl Intercept for Throttled {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let answer = attempt.response().filter(|answer| !answer.status().is_success());
-        if let Some(body) = answer.and_then(|answer| std::str::from_utf8(answer.body().bytes()?).ok())
-            && THROTTLING_ERRORS.iter().any(|code| body.contains(code))
+        if let Some(answer) = attempt.response()
+            && is_throttled(answer.status().as_u16(), answer.body().bytes().unwrap_or_default())
         {
             notes::throttled();
         }
         Ok(())
+    }
+}
+
+/// The code is looked for anywhere in the body: DynamoDB has it in `__type`, or in the reasons of a transaction that it
+/// cancelled, S3 in XML. An answer to S3's `HEAD` has no body, and 503 is its `SlowDown`.
+fn is_throttled(status: u16, body: &[u8]) -> bool {
+    match (status, body) {
+        (503, []) => true,
+        (400.., body) => {
+            std::str::from_utf8(body).is_ok_and(|body| THROTTLING_ERRORS.iter().any(|code| body.contains(code)))
+        }
+        _ => false,
     }
 }
 
@@ -121,4 +132,24 @@ fn is_passing(code: &str) -> bool {
             | "TransactionConflictException"
             | "TransactionInProgressException"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throttling_is_known_in_each_services_words() {
+        let throttled = |status, body: &str| is_throttled(status, body.as_bytes());
+        assert!(throttled(400, r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException"}"#));
+        assert!(throttled(
+            400,
+            r#"{"__type":"x#TransactionCanceledException","CancellationReasons":[{"Code":"ThrottlingError"}]}"#
+        ));
+        assert!(throttled(503, "<Error><Code>SlowDown</Code></Error>"));
+        assert!(throttled(503, ""));
+        assert!(!throttled(200, "SlowDown"));
+        assert!(!throttled(400, r#"{"__type":"x#ConditionalCheckFailedException"}"#));
+        assert!(!throttled(404, ""));
+    }
 }

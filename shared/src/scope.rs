@@ -31,11 +31,10 @@ impl Caller {
     /// # Errors
     /// The request names no organization, or [`Error::forbidden`] where it names what is not the caller's.
     pub fn scope(&self, metadata: &Metadata, field: &str) -> Result<Scope, Error> {
+        notes::sender(metadata);
         let scope = self.organization(metadata.organization_id.as_ref(), field)?;
         self.check_api_key(metadata)?;
         scope.check_named(metadata)?;
-        notes::sender(metadata);
-        scope.organization.iter().for_each(notes::organization);
         Ok(scope)
     }
 
@@ -58,7 +57,7 @@ impl Caller {
         let organization = organization.ok_or_else(|| Error::no_organization(field))?;
         match &self.grant.organizations {
             Organizations::Only(own) if !own.contains(organization) => return Err(Error::forbidden()),
-            Organizations::Only(_) | Organizations::All(_) => {}
+            Organizations::Only(_) | Organizations::All(_) => notes::organization(organization),
         }
         let Grant { documents, folders, .. } = &self.grant;
         let is_limited = documents.is_some() || folders.is_some();

@@ -91,11 +91,11 @@ fn client(setup: &Setup) -> Client {
     let aws = setup.service("S3");
     let timeouts = aws.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
     let config = Builder::from(&aws)
+        .interceptor(Throttled)
         .timeout_config(timeouts.operation_attempt_timeout(ATTEMPT).build())
         // An embedded S3 has no domain of each bucket.
         .force_path_style(aws.endpoint_url().is_some())
         // Content is sent with its SHA-256, which is known anyway: another checksum would only cost time.
-        .interceptor(Throttled)
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .build();
     Client::from_conf(config)

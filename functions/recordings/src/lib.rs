@@ -51,7 +51,7 @@ pub struct GetRecorderResolverRequest {
     document_ids: Option<Vec<Id>>,
     #[serde(default, deserialize_with = "optional_id")]
     folder_id: Option<Id>,
-    /// Told in the log alone.
+    /// Says that a folder is meant whole, which a folder without documents is anyway: only its type is checked.
     #[serde(default, rename = "allDocuments")]
     _all_documents: Option<bool>,
     #[serde(default)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use regex_lite::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{listed_fields, read};
 use crate::template::{Template, argument};
@@ -139,4 +139,42 @@ fn nothing_is_paid_for_without_monitoring() {
         let has_condition = resource.get("Condition").is_some_and(|condition| condition == "HasMonitoring");
         assert_eq!(is_monitoring, has_condition, "{id:?}");
     }
+}
+
+/// Whether CloudWatch Logs would take a line by a filter: terms of `$.field = value`, all of them or, with `||`, any.
+fn takes(pattern: &str, line: &Value) -> bool {
+    let terms = pattern.trim_start_matches("{ ").trim_end_matches(" }");
+    let holds = |term: &str| {
+        let (field, value) = term.trim().trim_start_matches("$.").split_once(" = ").unwrap();
+        let found = &line[field];
+        if value == "*" { !found.is_null() } else { *found == serde_json::from_str::<Value>(value).unwrap() }
+    };
+    if terms.contains("||") { terms.split("||").any(holds) } else { terms.split("&&").all(holds) }
+}
+
+#[test]
+fn each_filter_counts_its_own_lines() {
+    let template = Template::read();
+    let taken = |line: Value| -> Vec<String> {
+        let filters = template.resources("AWS::Logs::MetricFilter").into_iter();
+        let filters = filters.filter(|(_, filter)| takes(filter["FilterPattern"].as_str().unwrap(), &line));
+        filters
+            .map(|(_, filter)| filter["MetricTransformations"][0]["MetricName"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let authorizer = |rest: Value| {
+        let mut line = rest;
+        line["operation"] = "authorizer".into();
+        line
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(taken(authorizer(json!({ "status": 200, "latency": 0.2 }))), none);
+    assert_eq!(taken(authorizer(json!({ "status": 401, "code": "EXPIRED" }))), ["refusals"]);
+    assert_eq!(taken(authorizer(json!({ "cause": "keys" }))), ["key_failures"]);
+    assert_eq!(taken(authorizer(json!({ "code": "NOT_CONFIGURED", "cause": "a setting" }))), ["key_failures"]);
+    assert_eq!(taken(json!({ "operation": "comments-get", "status": 403, "code": "FORBIDDEN" })), none);
+    assert_eq!(taken(json!({ "operation": "comments-get", "status": 500, "cause": "Query: x" })), none);
+    assert_eq!(taken(json!({ "status": "429" })), ["gateway_throttles"]);
+    assert_eq!(taken(json!({ "status": "500", "functionStatus": "429" })), ["gateway_throttles"]);
+    assert_eq!(taken(json!({ "status": "200", "functionStatus": "200" })), none);
 }

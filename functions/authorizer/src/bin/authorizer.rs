@@ -10,8 +10,8 @@ use shared::setup::Setup;
 async fn main() -> Result<(), lambda_http::Error> {
     shared::lambda::log_to_stdout();
     let authorizer = &Authorizer::open(&Setup::from_env()?).unwrap_or_else(|error| {
-        let cause = error.source().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(operation = "authorizer", code = Refusal::NotConfigured.code(), %error, cause);
+        let why = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+        tracing::error!(operation = "authorizer", code = Refusal::NotConfigured.code(), cause = %format!("{error}{why}"));
         Authorizer::closed()
     });
     let answer = |event: LambdaEvent<_>| authorizer.answer(event.payload, event.context.request_id);
