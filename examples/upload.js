@@ -5,9 +5,10 @@
  * @param {string} base       the API's operations, as https://api.example.com/api/velt
  * @param {'attachments' | 'recordings'} storage  which of the two providers this is
  * @param {object} request    Velt's SaveAttachmentResolverRequest
- * @param {object} [options]  headers: those of your other providers; onProgress: called with 0 to 1
+ * @param {object} [options]  headers: those of your other providers, or the async function that resolves them, which is asked
+ *                            again after a long upload; credentials: as of fetch; onProgress: called with 0 to 1
  */
-export async function saveFile(base, storage, request, { headers = {}, onProgress = () => {} } = {}) {
+export async function saveFile(base, storage, request, { headers = {}, credentials, onProgress = () => {} } = {}) {
   const { attachment: { file, ...attachment }, metadata, event } = request;
   attachment.name ??= file.name;
   attachment.mimeType ||= file.type || 'application/octet-stream';
@@ -15,7 +16,8 @@ export async function saveFile(base, storage, request, { headers = {}, onProgres
   const call = async (operation) => {
     const response = await fetch(`${base}/uploads/${operation}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
+      headers: { 'content-type': 'application/json', ...(typeof headers === 'function' ? await headers() : headers) },
+      credentials,
       body: JSON.stringify(upload),
     });
     const answer = await response.json();
