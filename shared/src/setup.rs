@@ -1,6 +1,7 @@
 //! What a function is started with: its environment, read once.
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use aws_sdk_dynamodb::{Client, Config};
 use aws_types::SdkConfig;
@@ -16,6 +17,8 @@ pub const TABLE_NAME: &str = "TABLE_NAME";
 pub struct Setup {
     aws: SdkConfig,
     settings: HashMap<String, String>,
+    /// Made when a table is first asked for, as not every function has one.
+    dynamodb: Arc<OnceLock<Client>>,
 }
 
 /// A function can't start as it is set up.
@@ -42,7 +45,7 @@ impl Setup {
     /// # Errors
     /// One of these is missing.
     pub fn new(settings: HashMap<String, String>) -> Result<Self, SetupError> {
-        Ok(Self { aws: aws::config(&settings)?, settings })
+        Ok(Self { aws: aws::config(&settings)?, settings, dynamodb: Arc::default() })
     }
 
     /// As the environment says.
@@ -53,14 +56,17 @@ impl Setup {
         Self::new(std::env::vars().collect())
     }
 
-    /// The table that `TABLE_NAME` names. All that are made share their connections.
+    /// The table that `TABLE_NAME` names. All that are made share one client.
     ///
     /// # Errors
     /// The setting is missing.
     pub fn table(&self) -> Result<Table, SetupError> {
         let name = self.required(TABLE_NAME)?.to_owned();
-        let config = Config::new(&self.service("DYNAMODB")).to_builder().interceptor(Throttled).build();
-        Ok(Table::new(Client::from_conf(config), name))
+        let client = self.dynamodb.get_or_init(|| {
+            let config = Config::new(&self.service("DYNAMODB")).to_builder().interceptor(Throttled).build();
+            Client::from_conf(config)
+        });
+        Ok(Table::new(client.clone(), name))
     }
 
     /// What the client of a service is built from, by the name it has in `AWS_ENDPOINT_URL_…`.
