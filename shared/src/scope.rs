@@ -72,6 +72,18 @@ impl Caller {
         Scope { organization: None, limits: None, author: None }
     }
 
+    /// The user that was verified; none for the app's backend, for an open stack, and for a token that names no user.
+    #[must_use]
+    pub fn user(&self) -> Option<&Id> {
+        self.grant.user.as_ref()
+    }
+
+    /// Whether this is an administrator, the app's backend, or anybody in an open stack.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.grant.admin
+    }
+
     /// The organizations that this caller may see; none where it is all of them.
     #[must_use]
     pub fn organizations(&self) -> Option<Vec<Id>> {

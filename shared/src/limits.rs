@@ -1,0 +1,28 @@
+//! What one request may ask for. Each limit is told in the README's table, and a test holds the two equal.
+//!
+//! A request makes at most [`CALLS`] calls to DynamoDB and costs at most [`UNITS`] capacity units. The limits on what a
+//! request may name follow from these two, so that a request which is too large is refused before its first call.
+
+/// Most calls to DynamoDB that one request makes.
+pub const CALLS: u32 = 100;
+
+/// Most capacity units, read and write together, that one request costs.
+pub const UNITS: f64 = 5_000.0;
+
+/// Most ids of one get. 100 of them are one call, and an id costs a unit at least.
+pub const IDS: usize = 1_000;
+
+/// Most documents of one get: each is a query of at least one call.
+pub const DOCUMENTS: usize = 100;
+
+/// Most emails of one request: each is up to two queries.
+pub const EMAILS: usize = 50;
+
+/// Most records of one save: an empty one costs 5 units in a transaction, and larger ones meet [`UNITS`] first.
+pub const RECORDS: usize = 500;
+
+/// Most fields and comments of all the records of one save together.
+pub const VALUES: usize = 10_000;
+
+/// The longest name of a field, in bytes.
+pub const FIELD_NAME_BYTES: usize = 80_000;
