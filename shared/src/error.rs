@@ -63,9 +63,6 @@ impl Kind {
     }
 }
 
-/// Most entries of a request that are a call to the store each.
-pub const MOST_CALLS: usize = 1000;
-
 /// A failure: a [`Kind`], a message for the caller, and the cause for the log.
 #[derive(Debug)]
 pub struct Error {
@@ -90,16 +87,15 @@ impl Error {
         Self::invalid(field, "is required: every record belongs to one organization")
     }
 
-    /// Refuses `count` entries of `field` where each is a call to the store, and so many would not end within the request's
-    /// time.
+    /// Refuses `count` entries of `field` when they are more than `limit`, which is one of [`crate::limits`].
     ///
     /// # Errors
-    /// They are more than [`MOST_CALLS`].
-    pub fn unless_answerable(field: &str, count: usize) -> Result<(), Self> {
-        if count <= MOST_CALLS {
+    /// [`Error::invalid`] that names the field and the limit.
+    pub fn unless_within(limit: usize, field: &str, count: usize) -> Result<(), Self> {
+        if count <= limit {
             return Ok(());
         }
-        Err(Self::invalid(field, format!("has {count} entries, more than {MOST_CALLS}: ask in several requests")))
+        Err(Self::invalid(field, format!("has {count} entries, more than {limit}: send several requests")))
     }
 
     /// The caller may not do this.

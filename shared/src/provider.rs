@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::Error;
 use crate::contract::{Id, Metadata};
 use crate::json::Fields;
+use crate::limits;
 use crate::operation::Answer;
 use crate::payload::Payload;
 use crate::records::change::{Change, Move, Rule, Save};
@@ -34,8 +35,22 @@ pub async fn get(
 /// # Errors
 /// As [`Reader::find`]; or more documents are named than can be answered in time.
 pub async fn find(reader: &Reader, feature: &Feature, scope: &Scope, filter: &Filter) -> Result<Vec<Record>, Error> {
-    Error::unless_answerable("documentIds", filter.documents.as_ref().map_or(0, Vec::len))?;
+    let count = |ids: &Option<Vec<Id>>| ids.as_ref().map_or(0, Vec::len);
+    Error::unless_within(limits::IDS, ids_field(feature), count(&filter.ids))?;
+    Error::unless_within(limits::DOCUMENTS, "documentIds", count(&filter.documents))?;
     reader.find(feature, scope, filter).await
+}
+
+/// What a get of the feature calls its list of ids, for messages.
+fn ids_field(feature: &Feature) -> &'static str {
+    match feature.name {
+        "comments" => "commentAnnotationIds",
+        "reactions" => "reactionAnnotationIds",
+        "recordings" => "recorderAnnotationIds",
+        "activity" => "activityIds",
+        "notifications" => "notificationIds",
+        _ => "ids",
+    }
 }
 
 /// The top-level fields of records, by their ids.

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use shared::Error;
 use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
+use shared::limits;
 use shared::operation::{Answer, Json, Operation};
 use shared::scope::Caller;
 
@@ -41,7 +42,7 @@ impl Operation for Resolve {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.scope(&metadata, "organizationId")?;
         scope.check_asked(request.document_id.as_ref(), request.folder_id.as_ref())?;
-        Error::unless_answerable("emails", request.emails.len())?;
+        Error::unless_within(limits::EMAILS, "emails", request.emails.len())?;
         let distinct: BTreeSet<String> = request.emails.iter().map(|email| email.to_lowercase()).collect();
         let known = source.ids_by_email(caller, &scope, distinct.into_iter().collect()).await?;
         let resolved: BTreeMap<String, Id> = request
