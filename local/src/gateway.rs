@@ -15,6 +15,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::auth::{Guard, authorize};
 use crate::event::{self, FunctionResponse};
+use crate::loopback::Origins;
 use crate::{Environment, Function};
 
 /// The largest request that API Gateway passes on, in bytes.
@@ -35,11 +36,11 @@ pub(crate) fn router(
     functions: Vec<Function>,
     guard: Option<&Guard>,
     environment: Environment,
-    origins: Vec<HeaderValue>,
+    origins: Origins,
     headers: Vec<HeaderName>,
 ) -> Router {
     let cors = CorsLayer::new()
-        .allow_origin(allowed(origins))
+        .allow_origin(AllowOrigin::predicate(move |origin, _| origins.allow(origin)))
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(ALLOWED_HEADERS.into_iter().chain(headers).collect::<Vec<_>>())
@@ -58,23 +59,6 @@ pub(crate) fn router(
         .method_not_allowed_fallback(no_route)
         .layer(cors)
         .layer(middleware::map_response(as_the_gateway_answers_preflights))
-}
-
-/// The origins whose pages may call; any of this machine where none is named.
-pub(crate) fn allowed(origins: Vec<HeaderValue>) -> AllowOrigin {
-    if origins.is_empty() {
-        AllowOrigin::predicate(|origin, _| is_loopback(origin))
-    } else {
-        AllowOrigin::list(origins)
-    }
-}
-
-fn is_loopback(origin: &HeaderValue) -> bool {
-    let host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-    host.is_some_and(|host| {
-        let (name, port) = host.rsplit_once(':').filter(|_| !host.ends_with(']')).unwrap_or((host, ""));
-        matches!(name, "localhost" | "127.0.0.1" | "[::1]") && port.bytes().all(|digit| digit.is_ascii_digit())
-    })
 }
 
 /// The gateway answers a preflight with 204; the layer used here, with 200.
@@ -159,22 +143,4 @@ fn answer(status: StatusCode, message: &str, advice: &str) -> Response {
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_pages_of_this_machine_are_loopback() {
-        let is = |origin: &'static str| is_loopback(&HeaderValue::from_static(origin));
-        assert!(is("http://localhost:5173") && is("https://127.0.0.1") && is("http://[::1]:80"));
-        assert!(
-            !is("http://localhost.evil.example")
-                && !is("http://localhost:80.evil.example")
-                && is("http://[::1]")
-                && !is("null")
-                && !is("http://evil.example:3000")
-        );
-    }
 }

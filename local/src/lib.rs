@@ -8,6 +8,7 @@ mod event;
 mod function;
 mod gateway;
 mod live;
+mod loopback;
 mod s3;
 pub mod server;
 mod store;

@@ -129,7 +129,8 @@ impl Server {
         let operation =
             |function: &Function| Some((function.path.strip_prefix("/api/velt/")?.to_owned(), function.access));
         let operations = functions.iter().filter_map(operation).collect();
-        let router = gateway::router(functions, guard.as_ref(), environment.clone(), options.origins, options.headers);
+        let router =
+            gateway::router(functions, guard.as_ref(), environment.clone(), options.origins.into(), options.headers);
         tasks.push(tokio::spawn(async move {
             if let Err(error) = axum::serve(api, router).with_graceful_shutdown(stopped(stopping)).await {
                 tracing::error!(%error, "the gateway ended");
@@ -206,7 +207,7 @@ async fn start_s3(
     let directory = temporary.as_ref().map(|temporary| temporary.path().to_owned()).or(kept).unwrap_or_default();
     create_directory(&directory)?;
     let (listener, url) = listen_beside(options.port, 2).await?;
-    let origins = gateway::allowed(options.origins.clone());
+    let origins = options.origins.clone().into();
     tasks.push(s3::serve(&directory, (ACCESS_KEY, SECRET_KEY), listener, origins, stop)?);
     Ok((url, temporary))
 }

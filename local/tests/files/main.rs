@@ -9,6 +9,7 @@ mod links;
 mod moto;
 mod records;
 mod rotation;
+mod store;
 mod support;
 
 /// Runs each scenario against both.
