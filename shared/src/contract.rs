@@ -8,9 +8,9 @@ use serde::de::{Deserializer, Error as _, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::json::Json;
+use crate::json::{Json, why};
 
-/// An id of the app's or of Velt's: text, not empty, of any characters and length.
+/// An id of the app's or of Velt's: text of at most [`LONGEST_ID`] bytes, not empty, without NUL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Id(String);
@@ -65,7 +65,7 @@ impl<'de> Deserialize<'de> for Id {
                 if text.is_empty() {
                     return Err(E::invalid_value(Unexpected::Str(text), &self));
                 }
-                check_length(text)?;
+                check_id(text)?;
                 Ok(Id(text.to_owned()))
             }
         }
@@ -102,16 +102,23 @@ impl<'de> Deserialize<'de> for TextOrNumber {
         // The number's own text: as a float, a long one would name another record.
         let json = Json::deserialize(deserializer)?;
         match json.text().as_bytes().first() {
-            Some(b'-' | b'0'..=b'9') => Ok(Self(Id(json.text().to_owned()))),
-            Some(b'"') => serde_json::from_str(json.text()).map(Self).map_err(D::Error::custom),
+            Some(b'-' | b'0'..=b'9') => {
+                check_id(json.text())?;
+                Ok(Self(Id(json.text().to_owned())))
+            }
+            Some(b'"') => serde_json::from_str(json.text()).map(Self).map_err(|error| D::Error::custom(why(&error))),
             _ => Err(D::Error::custom("invalid type: expected an id: text that is not empty, or a number")),
         }
     }
 }
 
-fn check_length<E: serde::de::Error>(text: &str) -> Result<(), E> {
+/// Refuses an id that no key can be made of.
+fn check_id<E: serde::de::Error>(text: &str) -> Result<(), E> {
     if text.len() > LONGEST_ID {
         return Err(E::custom(format!("an id of {} bytes, more than {LONGEST_ID}", text.len())));
+    }
+    if text.contains('\0') {
+        return Err(E::custom("an id that holds a NUL character"));
     }
     Ok(())
 }
@@ -122,7 +129,7 @@ fn check_length<E: serde::de::Error>(text: &str) -> Result<(), E> {
 /// The value is of another type than text.
 pub fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
-    text.as_deref().map_or(Ok(()), check_length)?;
+    text.as_deref().map_or(Ok(()), check_id)?;
     Ok(text.map(Id))
 }
 
@@ -220,7 +227,8 @@ mod tests {
         let read = |text| serde_json::from_str::<TextOrNumber>(text).map(|id| id.as_str().to_owned());
         assert_eq!(read("7").unwrap(), read("\"7\"").unwrap());
         assert_eq!(read("123456789012345678901234567890").unwrap(), "123456789012345678901234567890");
-        for bad in ["null", "{}", "[1]", "true", "\"\""] {
+        let long = "7".repeat(LONGEST_ID + 1);
+        for bad in ["null", "{}", "[1]", "true", "\"\"", "\"\\u0000\"", "\"\\ud800\"", long.as_str()] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

@@ -1,5 +1,6 @@
 //! What can go wrong, said once: wording, status and stable code live together.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -71,14 +72,39 @@ pub struct Error {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
+/// Most of a field's path that a message shows, in bytes: names and ids in it are the caller's, of any length.
+const LONGEST_PATH: usize = 160;
+
+/// Most of a header that a message quotes, in bytes.
+const LONGEST_QUOTE: usize = 80;
+
+/// The longest message, in bytes. Whatever a message quotes, it ends here.
+const LONGEST_MESSAGE: usize = 500;
+
+/// The path of a field as a message shows it.
+fn path(field: &impl fmt::Display) -> String {
+    clipped(&field.to_string(), LONGEST_PATH).into_owned()
+}
+
+/// The text, or its beginning and its end if it has more than `most` bytes.
+#[must_use]
+pub fn clipped(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let head = &text[..text.floor_char_boundary(most / 2)];
+    let tail = &text[text.ceil_char_boundary(text.len() - most / 2)..];
+    Cow::Owned(format!("{head}…{tail}"))
+}
+
 impl Error {
-    fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+    fn new(kind: Kind, message: impl AsRef<str>) -> Self {
+        Self { kind, message: clipped(message.as_ref(), LONGEST_MESSAGE).into_owned(), source: None }
     }
 
     /// `field` (a path as `metadata.organizationId`) is not what the contract allows, and `why`.
     pub fn invalid(field: impl fmt::Display, why: impl fmt::Display) -> Self {
-        Self::new(Kind::Invalid, format!("{field}: {why}"))
+        Self::new(Kind::Invalid, format!("{}: {why}", path(&field)))
     }
 
     /// The request names no organization, and the caller's credentials imply none.
@@ -113,24 +139,26 @@ impl Error {
     /// `field` has `bytes` bytes, more than `limit`; `advice` says what to do.
     #[must_use]
     pub fn request_too_large(field: &str, bytes: u64, limit: u64, advice: &str) -> Self {
-        Self::new(Kind::RequestTooLarge, format!("{field}: has {bytes} bytes, more than {limit}: {advice}"))
+        Self::new(Kind::RequestTooLarge, format!("{}: has {bytes} bytes, more than {limit}: {advice}", path(&field)))
     }
 
     /// The path is right and the method is not.
     #[must_use]
     pub fn method_not_allowed(found: &http::Method, allowed: &http::Method) -> Self {
+        let found = clipped(found.as_str(), LONGEST_QUOTE);
         Self::new(Kind::MethodNotAllowed, format!("method {found} is not allowed: this operation is a {allowed}"))
     }
 
     /// The body is not declared as `wanted`.
     #[must_use]
     pub fn unsupported_media_type(wanted: &str, found: Option<&str>) -> Self {
-        let found = found.unwrap_or("none");
+        let found = clipped(found.unwrap_or("none"), LONGEST_QUOTE);
         Self::new(Kind::UnsupportedMediaType, format!("Content-Type: must be {wanted}, is {found}"))
     }
 
     /// What is stored under `field` is append-only and differs.
     pub fn conflict(field: impl fmt::Display) -> Self {
+        let field = path(&field);
         Self::new(Kind::Conflict, format!("{field}: is stored with another value, and this record is append-only"))
     }
 

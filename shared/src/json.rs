@@ -2,11 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::Error;
+use crate::error::clipped;
+
+mod lexer;
+mod meaning;
+mod repeated;
+
+use lexer::{Lexer, NotJson, Token};
+use meaning::meaning;
+use repeated::repeated_name;
 
 /// One JSON value, as its text.
 ///
@@ -52,11 +61,9 @@ impl Json {
 
     /// Whether both are the same value: the order of an object's fields, white space and how text is escaped don't count.
     /// Numbers are compared as they are written, which tells apart what floats can't.
-    ///
-    /// Below [`COMPARED_DEPTH`] levels only the text is compared.
     #[must_use]
     pub fn means_the_same_as(&self, other: &Self) -> bool {
-        same(self, other, COMPARED_DEPTH)
+        self == other || matches!((meaning(self.text()), meaning(other.text())), (Ok(a), Ok(b)) if a == b)
     }
 
     /// Reads the value as `T`; `path` is where it stands in the request, for the message.
@@ -68,33 +75,6 @@ impl Json {
     }
 }
 
-/// How many levels of nesting [`Json::means_the_same_as`] looks into: each takes stack.
-pub const COMPARED_DEPTH: usize = 100;
-
-fn same(a: &Json, b: &Json, depth: usize) -> bool {
-    if a == b || depth == 0 {
-        return a == b;
-    }
-    let kind = |json: &Json| json.text().as_bytes().first().copied();
-    match (kind(a), kind(b)) {
-        (Some(b'{'), Some(b'{')) => match (a.read::<Fields>(""), b.read::<Fields>("")) {
-            (Ok(a), Ok(b)) => {
-                a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| same(a, b, depth - 1)))
-            }
-            _ => false,
-        },
-        (Some(b'['), Some(b'[')) => match (a.read::<Vec<Json>>(""), b.read::<Vec<Json>>("")) {
-            (Ok(a), Ok(b)) => a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| same(a, b, depth - 1)),
-            _ => false,
-        },
-        (Some(b'"'), Some(b'"')) => match (a.read::<String>(""), b.read::<String>("")) {
-            (Ok(a), Ok(b)) => a == b,
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
 impl PartialEq for Json {
     fn eq(&self, other: &Self) -> bool {
         self.text() == other.text()
@@ -103,14 +83,14 @@ impl PartialEq for Json {
 
 impl Eq for Json {}
 
-/// An object whose fields are kept as they came. Of fields given twice, the last counts, as for `JSON.parse`.
+/// An object whose fields are kept as they came.
 pub type Fields = BTreeMap<String, Json>;
 
 /// Reads a request body.
 ///
 /// # Errors
-/// [`Error::invalid`] that names the field: not UTF-8, not JSON, another type than `T` wants, or text that can't be kept
-/// (a NUL character or half of a surrogate pair).
+/// [`Error::invalid`] that names the field: not UTF-8, not JSON, another type than `T` wants, or an object that names a
+/// field twice, at whatever depth.
 pub fn read_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     read_object("body", "", body)
 }
@@ -129,11 +109,18 @@ fn read_object<T: DeserializeOwned>(whole: &str, prefix: &str, bytes: &[u8]) -> 
     if text.trim().is_empty() {
         return Err(Error::invalid(whole, "is empty: a JSON object is required"));
     }
-    if let Err(why) = check_text(text) {
-        return Err(Error::invalid(joined(prefix, &path_of_bad_text(text)), why));
+    match repeated_name(text) {
+        Ok(None) => {}
+        Ok(Some(path)) => {
+            return Err(Error::invalid(joined(prefix, &path), "stands in its object more than once: name it once"));
+        }
+        Err(NotJson) => {
+            // The parser says where and why.
+            let why = serde_json::from_str::<IgnoredAny>(text).err();
+            return Err(Error::invalid(whole, why.map_or_else(|| "is not JSON".to_owned(), |why| why.to_string())));
+        }
     }
     if !text.trim_start().starts_with('{') {
-        serde_json::from_str::<IgnoredAny>(text).map_err(|error| Error::invalid(whole, error))?;
         return Err(Error::invalid(whole, "must be a JSON object"));
     }
     read_at(prefix, text)
@@ -149,115 +136,42 @@ fn joined(prefix: &str, path: &str) -> String {
     }
 }
 
+/// Reads text that is known to be JSON.
 fn read_at<T: DeserializeOwned>(prefix: &str, text: &str) -> Result<T, Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
-        // Text that is no JSON has no fields to name.
-        let path = if error.inner().is_data() && path != "." { path } else { String::new() };
-        let path = joined(prefix, &path);
-        Error::invalid(path, error.into_inner())
+        let path = joined(prefix, if path == "." { "" } else { &path });
+        Error::invalid(path, why(&error.into_inner()))
     })?;
     deserializer.end().map_err(|error| Error::invalid("body", error))?;
     Ok(value)
 }
 
-/// Refuses escapes that stand for no text that can be kept everywhere: NUL, and surrogates without their other half.
+/// Why a value that is known to be JSON could not be read.
+pub(crate) fn why(error: &serde_json::Error) -> String {
+    if error.is_syntax() {
+        // The one part of the syntax that the parser reads only where a text is used.
+        return "holds half of a surrogate pair, which is not text: send whole characters".to_owned();
+    }
+    // It quotes a value of the wrong type whole.
+    clipped(&error.to_string(), LONGEST_WHY).into_owned()
+}
+
+/// Most of a parser's message that a caller is shown, in bytes.
+const LONGEST_WHY: usize = 160;
+
+/// Reads a text that may be left out or `null`. Half of a surrogate pair becomes U+FFFD: what is read so is used as text
+/// (in a header, say), which such a half is not.
 ///
-/// A backslash stands only inside strings of JSON, so looking at escapes alone is enough, and almost free.
-fn check_text(text: &str) -> Result<(), &'static str> {
-    const NUL: &str = "holds a NUL character";
-    const SURROGATE: &str = "holds half of a surrogate pair, which is not text";
-    let bytes = text.as_bytes();
-    let unit = |at: usize| {
-        let digits = bytes.get(at..at + 6).filter(|escape| escape.starts_with(b"\\u"))?;
-        u32::from_str_radix(std::str::from_utf8(&digits[2..]).ok()?, 16).ok()
-    };
-    let mut at = 0;
-    while let Some(found) = bytes[at..].iter().position(|byte| *byte == b'\\' || *byte == 0) {
-        at += found;
-        if bytes[at] == 0 {
-            return Err(NUL);
-        }
-        at += match unit(at) {
-            Some(0) => return Err(NUL),
-            Some(0xD800..=0xDBFF) => match unit(at + 6) {
-                Some(0xDC00..=0xDFFF) => 12,
-                _ => return Err(SURROGATE),
-            },
-            Some(0xDC00..=0xDFFF) => return Err(SURROGATE),
-            Some(_) => 6,
-            // An escape of one character; a cut one is the parser's to refuse.
-            None => 2.min(bytes.len() - at),
-        };
-    }
-    Ok(())
-}
-
-/// Where in the JSON the first text stands that [`check_text`] refuses. Reads everything again: only for the message.
-fn path_of_bad_text(text: &str) -> String {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    match serde_path_to_error::deserialize::<_, StrictText>(&mut deserializer) {
-        Err(error) if error.path().iter().next().is_some() => error.path().to_string(),
-        _ => String::new(),
-    }
-}
-
-/// Any JSON whose strings and names are all text without NUL. The parser itself refuses lone surrogates.
-struct StrictText;
-
-impl<'de> Deserialize<'de> for StrictText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictTextVisitor)
-    }
-}
-
-struct StrictTextVisitor;
-
-impl<'de> Visitor<'de> for StrictTextVisitor {
-    type Value = StrictText;
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<StrictText, E> {
-        Ok(StrictText)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<StrictText, E> {
-        Ok(StrictText)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<StrictText, E> {
-        Ok(StrictText)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<StrictText, E> {
-        Ok(StrictText)
-    }
-
-    fn visit_unit<E>(self) -> Result<StrictText, E> {
-        Ok(StrictText)
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<StrictText, E> {
-        if text.contains('\0') { Err(E::custom("NUL")) } else { Ok(StrictText) }
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<StrictText, A::Error> {
-        while items.next_element::<StrictText>()?.is_some() {}
-        Ok(StrictText)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<StrictText, A::Error> {
-        while let Some(name) = entries.next_key::<String>()? {
-            entries.next_value::<StrictText>()?;
-            if name.contains('\0') {
-                return Err(A::Error::custom("NUL"));
-            }
-        }
-        Ok(StrictText)
+/// # Errors
+/// The value is of another type.
+pub fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let json = Json::deserialize(deserializer)?;
+    match Lexer::new(json.text()).token() {
+        Ok(Some(Token::Text(text))) => Ok(Some(String::from_utf8_lossy(&text.decoded()).into_owned())),
+        // Another type: the message is the parser's.
+        _ => serde_json::from_str(json.text()).map_err(|error| D::Error::custom(why(&error))),
     }
 }
 
@@ -273,18 +187,53 @@ mod tests {
     }
 
     #[test]
-    fn names_the_field_of_text_that_cannot_be_kept() {
-        for (body, path) in [
-            (r#"{"a":{"b":["x","\u0000"]}}"#, "a.b[1]: "),
-            (r#"{"a":{"b":"\ud800"}}"#, "a.b: "),
-            (r#"{"a":{"b":"\ud800\u0041"}}"#, "a.b: "),
-            (r#"{"a":"\udc00\ud800"}"#, "a: "),
-            (r#"{"a":{"\u0000":1}}"#, "a: "),
-            ("{\"a\":\"\0\"}", "a: "),
-        ] {
-            let error = read_body::<Fields>(body.as_bytes()).unwrap_err();
-            assert!(error.message().starts_with(path), "{body} gave {}", error.message());
+    fn any_text_is_kept_as_it_is_written() {
+        for value in [r#""\u0000""#, r#""\ud800""#, r#"["\udc00\ud800",{"\ud83d":"\u0000"}]"#] {
+            let body = format!("{{\"a\":{value}}}");
+            let fields: Fields = read_body(body.as_bytes()).unwrap();
+            assert_eq!(serde_json::to_string(&fields).unwrap(), body);
         }
+        // A control character that is not escaped is not JSON.
+        for body in ["{\"a\":\"\0\"}", "{\"a\":\"\u{1f}\"}", "{\"a\n\":1}"] {
+            assert!(read_body::<Fields>(body.as_bytes()).unwrap_err().message().starts_with("body: "), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_is_refused_by_its_path() {
+        let refused = |body: &str| read_body::<Fields>(body.as_bytes()).unwrap_err();
+        assert!(refused(r#"{"a":{"b":[{"c":1,"\u0063":2}]}}"#).message().starts_with("a.b[0].c: stands"));
+        let part = read_part::<Fields>("request", br#"{"a":1,"a":1}"#).unwrap_err();
+        assert!(part.message().starts_with("request.a: stands"));
+        let long = "n".repeat(500_000);
+        let message = refused(&format!(r#"{{"{long}":{{"{long}":1,"{long}":2}}}}"#)).message().to_owned();
+        assert!(message.len() < 400 && message.starts_with("nnnn"), "{message}");
+    }
+
+    #[test]
+    fn a_message_quotes_little_of_what_was_sent() {
+        let long = "x".repeat(500_000);
+        for body in [format!(r#"{{"a":"{long}"}}"#), format!(r#"{{"{long}":1}}"#), format!(r#"{{"a":{{"{long}":1}}}}"#)]
+        {
+            let error = read_body::<BTreeMap<String, BTreeMap<String, bool>>>(body.as_bytes()).unwrap_err();
+            assert!(error.message().len() < 400, "{}", error.message());
+            assert!(error.message().contains("expected"), "{}", error.message());
+        }
+    }
+
+    #[test]
+    fn text_that_is_used_has_no_halves() {
+        #[derive(Deserialize)]
+        struct Named {
+            #[serde(default, deserialize_with = "optional_text")]
+            name: Option<String>,
+        }
+        let name = |text: &str| read_body::<Named>(text.as_bytes()).map(|named| named.name.unwrap_or_default());
+        assert_eq!(name(r#"{"name":"a\u0062\ud83d\ude00"}"#).unwrap(), "ab😀");
+        assert!(name(r#"{"name":"a\ud83d.png"}"#).unwrap().ends_with("\u{fffd}.png"));
+        assert_eq!(name(r#"{"name":null}"#).unwrap(), "");
+        assert_eq!(name("{}").unwrap(), "");
+        assert!(name(r#"{"name":1}"#).unwrap_err().message().starts_with("name: "));
     }
 
     #[test]
@@ -303,6 +252,14 @@ mod tests {
         for other in [r#"{"a":[1,{"b":"e"}],"c":null}"#, r#"{"a":[1,{"b":"é"}]}"#, r#"{"a":[1.5],"c":null}"#, "null"] {
             assert!(!value.means_the_same_as(&json(other)), "{other}");
         }
+        let halves = json(r#"{"a":"\ud800","\udc00":["\u0000"]}"#);
+        assert!(halves.means_the_same_as(&json(r#"{ "\uDC00" : [ "\u0000" ], "a" : "\uD800" }"#)));
+        assert!(!halves.means_the_same_as(&json(r#"{"a":"\ud801","\udc00":["\u0000"]}"#)));
+        for (a, b) in [("[]", "{}"), ("[[],[]]", "[[[]]]"), (r#"["a"]"#, r#""a""#), (r#""1""#, "1"), ("1.0", "1")] {
+            assert!(!json(a).means_the_same_as(&json(b)), "{a} {b}");
+        }
+        let deep = |inner: &str| json(&format!("{}{inner}{}", "[".repeat(100_000), "]".repeat(100_000)));
+        assert!(deep("1").means_the_same_as(&deep(" 1")) && !deep("1").means_the_same_as(&deep("2")));
         assert!(!json("18446744073709551617").means_the_same_as(&json("18446744073709551618")));
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::Error;
 use crate::contract::{Id, Metadata, Object};
 use crate::json::Fields;
+use crate::limits::FIELD_NAME_BYTES;
 use crate::records::change::Move;
 use crate::scope::{Caller, Scope};
 
@@ -59,6 +60,7 @@ pub fn open(
     let mut payloads = Vec::with_capacity(records.len());
     for (id, fields) in records {
         let own = if names.own_metadata { own_metadata(&fields, &format!("{field}.{id}"))? } else { None };
+        check_names(&fields, &format!("{field}.{id}"))?;
         check_own_id(&fields, &id, &format!("{field}.{id}.{}", names.id), names.id)?;
         if let Some(own) = &own {
             caller.check_api_key(own)?;
@@ -93,6 +95,22 @@ pub fn open(
     let whole = Metadata { organization_id: organization, ..metadata.clone() };
     let scope = caller.scope(&whole, names.organization)?;
     Ok((scope, payloads))
+}
+
+/// Refuses names of fields that can't be kept as names: each is the name of an attribute.
+///
+/// # Errors
+/// [`Error::invalid`] naming the field.
+pub fn check_names(fields: &Fields, path: &str) -> Result<(), Error> {
+    for name in fields.keys() {
+        let why = match name.len() {
+            _ if name.contains('\0') => "has a name with a NUL character: name it otherwise".to_owned(),
+            bytes if bytes > FIELD_NAME_BYTES => format!("has a name of {bytes} bytes, more than {FIELD_NAME_BYTES}"),
+            _ => continue,
+        };
+        return Err(Error::invalid(format!("{path}.{name}"), why));
+    }
+    Ok(())
 }
 
 fn own_metadata(fields: &Fields, path: &str) -> Result<Option<Metadata>, Error> {

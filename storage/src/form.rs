@@ -9,7 +9,7 @@ use multer::{Field, Multipart, parse_boundary};
 use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Id, Metadata, Object, TextOrNumber, optional_id, version};
-use shared::json::read_part;
+use shared::json::{optional_text, read_part};
 use shared::notes;
 use shared::operation::FromRequest;
 use shared::records::Place;
@@ -43,6 +43,7 @@ pub struct SaveAttachmentResolverRequest {
 #[serde(rename_all = "camelCase", default)]
 pub struct ResolverAttachment {
     attachment_id: Option<TextOrNumber>,
+    #[serde(deserialize_with = "optional_text")]
     name: Option<String>,
     mime_type: Option<String>,
     metadata: Option<Object<AttachmentMetadata>>,
@@ -53,6 +54,7 @@ pub struct ResolverAttachment {
 #[serde(rename_all = "camelCase", default)]
 pub struct AttachmentMetadata {
     attachment_id: Option<TextOrNumber>,
+    #[serde(deserialize_with = "optional_text")]
     name: Option<String>,
     mime_type: Option<String>,
     #[serde(deserialize_with = "optional_id")]

@@ -6,6 +6,7 @@ use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::json::{self, Fields};
 use shared::operation::{Answer, Json, Operation};
+use shared::payload::check_names;
 use shared::provider;
 use shared::records::Writer;
 use shared::records::change::{Move, Rule, Save as SaveRecord};
@@ -75,6 +76,7 @@ impl Operation for Save {
         let mut saves = Vec::with_capacity(request.users.len());
         for (index, fields) in request.users.into_iter().enumerate() {
             let path = format!("users[{index}]");
+            check_names(&fields, &path)?;
             let whole = json::Json::from_value(&fields).map_err(|error| Error::internal().caused_by(error))?;
             let Object(user): Object<Identity> = whole.read(&path)?;
             let organization = user.organization(metadata.organization_id.as_ref(), &path)?;

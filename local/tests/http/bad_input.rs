@@ -176,25 +176,149 @@ async fn a_body_is_json() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn text_that_is_none_is_refused_where_it_stands() {
+async fn names_and_ids_that_are_no_text_are_refused_where_they_stand() {
     let app = App::start().await;
-    for (bad, why) in
-        [("\\u0000", "NUL"), ("\\ud800", "surrogate"), ("a\\udc00", "surrogate"), ("\\ud800\\ud800", "surrogate")]
-    {
+    for (bad, why) in [
+        ("\\u0000", "NUL"),
+        ("\\ud800", "surrogate"),
+        ("a\\udc00", "surrogate"),
+        ("\\ud800\\ud800", "surrogate"),
+        ("\\ud83d\\u0041", "surrogate"),
+    ] {
         for (place, field) in [
-            (
-                r#"{"commentAnnotation":{"t":{"comments":{"1":{"commentText":"BAD"}}}}}"#,
-                "commentAnnotation.t.comments.1.commentText: ",
-            ),
-            (r#"{"commentAnnotation":{"t":{"list":[1,"BAD"]}}}"#, "commentAnnotation.t.list[1]: "),
             (r#"{"commentAnnotation":{"t":{}},"metadata":{"organizationId":"BAD"}}"#, "metadata.organizationId: "),
+            (r#"{"commentAnnotation":{"t":{}},"metadata":{"organizationId":"a","documentId":"BAD"}}"#, "metadata.doc"),
             (r#"{"commentAnnotation":{"BAD":{}},"metadata":{"organizationId":"acme"}}"#, "commentAnnotation"),
+            (r#"{"commentAnnotation":{"t":{"BAD":1}},"metadata":{"organizationId":"acme"}}"#, "commentAnnotation.t"),
+            (r#"{"commentAnnotation":{"t":{"annotationId":"BAD"}},"organizationId":"a"}"#, "commentAnnotation.t.ann"),
+            (r#"{"commentAnnotation":{"t":{"comments":{"BAD":{}}}},"organizationId":"a"}"#, "commentAnnotation.t.com"),
+            (
+                r#"{"commentAnnotation":{"t":{"comments":{"1":{"commentId":"BAD"}}}},"organizationId":"a"}"#,
+                "commentAnnotation.t.comments.1.commentId: ",
+            ),
+            (r#"{"commentAnnotation":{"t":{}},"organizationId":"a","commentId":"BAD"}"#, "commentId: "),
         ] {
             let message = app.post_text("comments/save", place.replace("BAD", bad)).await.refused(400);
-            assert!(message.starts_with(field) && message.contains(why), "{place}: {message}");
+            assert!(message.starts_with(field) && message.contains(why), "{place} {bad}: {message}");
         }
+        let ids = format!(r#"{{"organizationId":"acme","commentAnnotationIds":["a","{bad}"]}}"#);
+        let message = app.post_text("comments/get", ids).await.refused(400);
+        assert!(message.starts_with("commentAnnotationIds[1]: "), "{message}");
+        let delete = format!(r#"{{"organizationId":"acme","commentAnnotationId":"{bad}"}}"#);
+        let message = app.post_text("comments/delete", delete).await.refused(400);
+        assert!(message.starts_with("commentAnnotationId: "), "{message}");
+        let user = format!(r#"{{"users":[{{"userId":"u","{bad}":1}}]}}"#);
+        assert!(app.post_text("users/save", user).await.refused(400).starts_with("users[0]"));
     }
     nothing_is_stored(&app, &PROVIDERS[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_stands_twice_in_its_object_is_refused_everywhere() {
+    let app = App::start().await;
+    let comment = r#""comments":{"1":{"commentText":"a","from":{"userId":"bob","userId":"ann"}}}"#;
+    for (body, field) in [
+        (format!(r#"{{"commentAnnotation":{{"t":{{{comment}}}}}}}"#), "commentAnnotation.t.comments.1.from.userId: "),
+        (r#"{"commentAnnotation":{"t":{"from":1,"from":2}}}"#.to_owned(), "commentAnnotation.t.from: "),
+        (r#"{"commentAnnotation":{"t":{"a":1,"\u0061":2}}}"#.to_owned(), "commentAnnotation.t.a: "),
+        (r#"{"commentAnnotation":{"t":{}},"commentAnnotation":{"u":{}}}"#.to_owned(), "commentAnnotation: "),
+        (r#"{"commentAnnotation":{"t":{},"t":{}}}"#.to_owned(), "commentAnnotation.t: "),
+        (r#"{"commentAnnotation":{"t":{}},"x":[{"é":1},{"é":1,"\u00e9":1}]}"#.to_owned(), "x[1].é: "),
+        (r#"{"commentAnnotation":{"t":{"x":[[{"y":{"":1,"":1}}]]}}}"#.to_owned(), "commentAnnotation.t.x[0][0].y"),
+        (r#"{"commentAnnotation":{"t":{"x":{"\ud800":1,"\uD800":1}}}}"#.to_owned(), "commentAnnotation.t.x."),
+        (r#"{"commentAnnotation":{"t":{}},"metadata":{"organizationId":"a"},"event":"a","event":"b"}"#.into(), "event"),
+    ] {
+        let message = app.post_text("comments/save", body.clone()).await.refused(400);
+        assert!(message.starts_with(field) && message.contains("more than once"), "{body}: {message}");
+    }
+    nothing_is_stored(&app, &PROVIDERS[0]).await;
+    let mut operations = app.server.operations();
+    operations.retain(|operation| !["attachments/save", "recordings/upload"].contains(&operation.as_str()));
+    for operation in operations {
+        for body in [r#"{"organizationId":"acme","organizationId":"other"}"#, r#"{"x":{"__proto__":1,"__proto__":2}}"#]
+        {
+            let message = app.post_text(&operation, body).await.refused(400);
+            assert!(message.contains("more than once"), "{operation}: {message}");
+        }
+    }
+}
+
+/// Deep, wide and long: each takes time and memory in proportion to its bytes.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_a_body_holds_takes_the_server_down() {
+    let app = App::start().await;
+    let names: Vec<String> = (0..300_000).map(|n| format!("\"{n}\":0")).collect();
+    for (what, value, status) in [
+        ("lists", format!("{}{}", "[".repeat(1_500_000), "]".repeat(1_500_000)), 413),
+        ("lists", format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)), 200),
+        ("objects", format!("{}1{}", r#"{"a":"#.repeat(50_000), "}".repeat(50_000)), 200),
+        ("repeated", format!("{}1,\"a\":2{}", r#"{"a":"#.repeat(50_000), "}".repeat(50_000)), 400),
+        ("names", format!("{{{}}}", names.join(",")), 200),
+        ("a repeated name among many", format!("{{{},\"7\":1}}", names.join(",")), 400),
+    ] {
+        let body = format!(r#"{{"commentAnnotation":{{"t":{{"x":{value}}}}},"metadata":{{"organizationId":"acme"}}}}"#);
+        let answer = app.post_text("comments/save", body).await;
+        assert!(answer.status == status || (status == 413 && answer.status < 500), "{what}: {}", answer.status);
+        assert!(answer.text.len() < 1_000, "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_message_quotes_much_of_a_request() {
+    let app = App::start().await;
+    let long = "7".repeat(500_000);
+    let mut operations = app.server.operations();
+    operations.retain(|operation| !["attachments/save", "recordings/upload"].contains(&operation.as_str()));
+    for operation in operations {
+        for body in [
+            format!(r#"{{"organizationId":"{long}"}}"#),
+            format!(r#"{{"organizationId":{long}}}"#),
+            format!(r#"{{"organizationId":{{"{long}":1}}}}"#),
+            format!(r#"{{"metadata":{{"organizationId":"{long}"}}}}"#),
+            format!(r#"{{"metadata":"{long}"}}"#),
+            format!(r#"{{"attachmentId":{long},"organizationId":"acme"}}"#),
+            format!(r#"{{"attachment":{{"attachmentId":{long}}},"organizationId":"acme"}}"#),
+            format!(r#"{{"commentId":{long},"commentAnnotation":{{"t":{{}}}},"organizationId":"acme"}}"#),
+            format!(r#"{{"{long}":1,"{long}":2}}"#),
+            format!(r#"{{"{long}"#),
+            long.clone(),
+        ] {
+            let answer = app.post_text(&operation, body).await;
+            assert!(answer.status < 500, "{operation}: {} {:.200}", answer.status, answer.text);
+            assert!(answer.text.len() < 1_500, "{operation}: {}", answer.text.len());
+        }
+    }
+    for provider in &PROVIDERS {
+        let save = provider.operation("save");
+        let records = [
+            json!({ long.as_str(): {} }),
+            json!({ "r": { long.as_str(): 1 } }),
+            json!({ "r": { provider.id: long } }),
+            json!({ "r": { "comments": { long.as_str(): {} } } }),
+            json!({ "r": { "comments": { "1": { "commentId": long } } } }),
+        ];
+        for (at, records) in records.iter().enumerate() {
+            if at > 2 && provider.name != "comments" {
+                continue;
+            }
+            let mut request = provider.save_request("acme", "r", &json!({}));
+            request[provider.records] = records.clone();
+            let answer = app.post(&save, &request).await;
+            assert_eq!(answer.status, 400, "{save} {at}: {:.200}", answer.text);
+            assert!(
+                answer.text.len() < 1_500 && answer.text.contains(provider.records),
+                "{save} {at}: {}",
+                answer.text
+            );
+        }
+    }
+    let message = app.refused(400, "users/save", &json!({ "users": [{ "userId": "u", long.as_str(): 1 }] })).await;
+    assert!(message.starts_with("users[0].7777") && message.len() < 400, "{message}");
+    for (name, value) in [("content-type", "x".repeat(5_000)), ("content-type", "é".repeat(2_000))] {
+        let request = app.http.post(app.url("comments/get")).header(name, value.as_bytes()).body("{}");
+        let answer = Answer::read(request.send().await.unwrap()).await;
+        assert!(answer.status == 415 && answer.text.len() < 1_000, "{}", answer.text);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

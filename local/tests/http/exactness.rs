@@ -121,3 +121,60 @@ async fn names_and_ids_of_any_length_that_fits_come_back() {
         assert!(message.contains("more than 100000"), "{message}");
     }
 }
+
+/// Texts that are no characters, as JSON may write them.
+const HALVES: [&str; 5] =
+    ["\"\\u0000\"", "\"a\\ud800\"", "\"\\uDC00b\"", "\"\\udc00\\ud800\"", "{\"x\":[\"\\ud83d\",\"\\u0000\"]}"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_that_is_no_characters_is_kept_like_any_other() {
+    let app = App::start().await;
+    for provider in &PROVIDERS {
+        for (at, value) in HALVES.iter().enumerate() {
+            let id = format!("r{at}");
+            let save = provider.save_request("acme", &id, &json!({ "here": 1 })).to_string();
+            let save = save.replace("\"here\":1", &format!("\"text\":{value}"));
+            // A repeat is one for records that only grow, too, however its escapes are written.
+            for body in [save.clone(), save.replace("\\ud", "\\uD"), save] {
+                let answer = app.post_text(&provider.operation("save"), body).await;
+                assert_eq!(answer.status, 200, "{} {value}: {}", provider.name, answer.text);
+            }
+            let answer = app.post(&provider.operation("get"), &provider.get_request("acme", &[&id])).await;
+            assert!(answer.text.contains(&format!("\"text\":{value}")), "{}: {}", provider.name, answer.text);
+            if let Some(request) = provider.delete_request("acme", &id) {
+                app.ok(&provider.operation("delete"), &request).await;
+            }
+        }
+    }
+    for value in HALVES {
+        let user = format!(r#"{{"users":[{{"userId":"u","organizationId":"acme","name":{value}}}]}}"#);
+        assert_eq!(app.post_text("users/save", user).await.status, 200);
+        let answer = app.post("users/get", &json!({ "organizationId": "acme", "userIds": ["u"] })).await;
+        assert!(answer.text.contains(&format!("\"name\":{value}")), "{}", answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_with_such_text_is_no_dead_end() {
+    let app = App::start().await;
+    let save = async |event: &str, comment: String| {
+        let body = format!(
+            r#"{{"commentAnnotation":{{"t":{{"from":{{"userId":"ann","name":"\ud800"}},"comments":{{"1":{comment}}}}}}},
+                "event":"{event}","commentId":1,"metadata":{{"organizationId":"acme","documentName":"\u0000\udc00"}}}}"#
+        );
+        let answer = app.post_text("comments/save", body).await;
+        assert_eq!(answer.status, 200, "{event}: {}", answer.text);
+        app.post("comments/get", &json!({ "organizationId": "acme" })).await.text
+    };
+    let attachments = r#""attachments":{"7":{"attachmentId":7,"name":"\ud83d.png"}}"#;
+    let with = |text: &str| format!(r#"{{"commentId":1,"commentText":"{text}","x":"\udfff",{attachments}}}"#);
+    assert!(save("comment.add", with("a\\ud83d")).await.contains("\"a\\ud83d\""));
+    assert!(save("comment.update", with("b\\u0000")).await.contains("\"b\\u0000\""));
+    // Its sender was not shown the text.
+    let kept = save("comment.update", r#"{"commentId":1,"y":"\udbff"}"#.to_owned()).await;
+    assert!(["b\\u0000", "\\udfff", "\\udbff"].iter().all(|text| kept.contains(text)), "{kept}");
+    assert!(save("comment_annotation.assign", with("stale")).await.contains("b\\u0000"));
+    assert!(!save("comment.delete", with("b")).await.contains("b\\u0000"));
+    app.ok("comments/delete", &json!({ "commentAnnotationId": "t", "organizationId": "acme" })).await;
+    assert_eq!(app.thread("t").await, Value::Null);
+}
