@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
+use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::config::interceptors::FinalizerInterceptorContextRef;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
@@ -97,21 +98,26 @@ fn is_throttled(status: u16, body: &[u8]) -> bool {
     }
 }
 
-/// Turns a failed call into what the caller is told: what may pass is a 503, what can't is ours.
+/// Turns a failed call into what the caller is told: 503 for what another attempt may not meet, and 500 for the rest.
+///
+/// By the status and the connection first, and by the error's code only for statuses below 500: a balancer before a store
+/// answers 503 with an empty or an HTML body, which has no code.
 #[must_use]
-pub fn failed<E: ProvideErrorMetadata, R>(call: &'static str, error: &SdkError<E, R>) -> Error {
+pub fn failed<E: ProvideErrorMetadata>(call: &'static str, error: &SdkError<E, HttpResponse>) -> Error {
     let (code, passing) = match error {
         SdkError::ServiceError(service) => {
-            let code = service.err().code().unwrap_or("unknown");
-            (code, is_passing(code))
+            let status = service.raw().status().as_u16();
+            let code = service.err().code().map_or_else(|| status.to_string(), ToOwned::to_owned);
+            let passing = status >= 500 || status == 429 || is_passing(&code);
+            (code, passing)
         }
-        SdkError::TimeoutError(_) => ("timeout", true),
-        SdkError::DispatchFailure(_) => ("connection", true),
-        SdkError::ResponseError(_) => ("response", true),
-        _ => ("request", false),
+        SdkError::TimeoutError(_) => ("timeout".to_owned(), true),
+        SdkError::DispatchFailure(_) => ("connection".to_owned(), true),
+        SdkError::ResponseError(_) => ("response".to_owned(), true),
+        _ => ("request".to_owned(), false),
     };
     let answer = if passing { Error::unavailable() } else { Error::internal() };
-    answer.caused_by(StoreFailure { call, code: code.to_owned() })
+    answer.caused_by(StoreFailure { call, code })
 }
 
 /// Error codes of DynamoDB and S3 that another attempt may not meet.

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::limits;
+
 /// The kinds of failure an operation can answer. Each is a 4xx or a 5xx: a failure with a success status can't be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -172,6 +174,54 @@ impl Error {
                 "the answer has {bytes} bytes, more than the {limit} a function can return: \
                  ask for fewer ids or fewer documentIds at a time{advice}"
             ),
+        )
+    }
+
+    /// What was asked for is more than one request may read.
+    #[must_use]
+    pub fn too_much_to_read() -> Self {
+        Self::new(
+            Kind::AnswerTooLarge,
+            format!(
+                "the records asked for are more than one request may read ({} calls and {} read units of DynamoDB): \
+                 ask for fewer ids or fewer documentIds at a time",
+                limits::CALLS,
+                limits::UNITS,
+            ),
+        )
+    }
+
+    /// The record under `field` would be larger than any get can answer.
+    pub fn record_too_large(field: impl fmt::Display, bytes: usize) -> Self {
+        Self::new(
+            Kind::RequestTooLarge,
+            format!(
+                "{field}: the record would have {bytes} bytes when compressed, more than {}, which is what a get can \
+                 answer: save less in it",
+                limits::RECORD_BYTES,
+            ),
+        )
+    }
+
+    /// A save of `field` costs more than one request may.
+    #[must_use]
+    pub fn save_too_large(field: &str, units: f64) -> Self {
+        Self::new(
+            Kind::RequestTooLarge,
+            format!(
+                "{field}: would cost {units} write units of DynamoDB, more than {}: save fewer or smaller records at \
+                 a time",
+                limits::UNITS,
+            ),
+        )
+    }
+
+    /// A delete came as far as one request may; the same request again goes on.
+    #[must_use]
+    pub fn more_to_delete() -> Self {
+        Self::new(
+            Kind::Unavailable,
+            "there is more to delete than one request may: repeat the request until it succeeds",
         )
     }
 

@@ -26,3 +26,8 @@ pub const VALUES: usize = 10_000;
 
 /// The longest name of a field, in bytes.
 pub const FIELD_NAME_BYTES: usize = 80_000;
+
+/// The largest record, in bytes when compressed: with gzip, a get can answer it.
+///
+/// A function returns 6 MB in all, and compressed answers as base64, which is a third longer.
+pub const RECORD_BYTES: usize = 4_400_000;

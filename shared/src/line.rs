@@ -85,7 +85,7 @@ pub(crate) struct Outcome<'a> {
 
 impl Line {
     pub(crate) fn new(operation: &'static str, request_id: String, outcome: &Outcome<'_>, notes: Notes) -> Self {
-        let Notes { usage, throttles, organization, event, sdk_version } = notes;
+        let Notes { usage, throttles, organization, event, sdk_version, .. } = notes;
         let is_ours = outcome.status >= 500;
         // The message may quote the request; the source is the store's own code and has nothing of it.
         let source = outcome.error.and_then(std::error::Error::source);

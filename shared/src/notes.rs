@@ -24,6 +24,8 @@ pub struct Notes {
     pub event: Option<&'static str>,
     /// Velt's SDK that sent it, as `6.0.6`.
     pub sdk_version: Option<String>,
+    /// What calls under way may cost at most.
+    reserved: Usage,
 }
 
 /// What a request asked of DynamoDB.
@@ -49,6 +51,29 @@ pub async fn taken<F: Future>(work: F) -> (F::Output, Notes) {
             (output, NOTES.with(RefCell::take))
         })
         .await
+}
+
+/// What the request has used and reserved so far; none outside [`taken`], where nothing is bounded.
+pub(crate) fn spent() -> Option<Usage> {
+    NOTES
+        .try_with(|notes| {
+            let Notes { usage, reserved, .. } = &*notes.borrow();
+            Usage {
+                calls: usage.calls + reserved.calls,
+                read_units: usage.read_units + reserved.read_units,
+                write_units: usage.write_units,
+            }
+        })
+        .ok()
+}
+
+/// Reserves, or with negative units gives back, one call that may cost so many read units.
+pub(crate) fn reserve(read_units: f64) {
+    note(|notes| {
+        let reserved = &mut notes.reserved;
+        reserved.read_units += read_units;
+        reserved.calls = if read_units < 0.0 { reserved.calls.saturating_sub(1) } else { reserved.calls + 1 };
+    });
 }
 
 /// Notes what a request says happened.

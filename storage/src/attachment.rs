@@ -22,21 +22,11 @@ pub enum Storage {
 }
 
 /// The records of files attached to comments.
-const ATTACHMENTS: Feature = Feature {
-    name: "attachments",
-    remembers_deletions: false,
-    crosses_organizations: false,
-    in_documents: true,
-    authors: Authors::Unknown,
-};
+const ATTACHMENTS: Feature =
+    Feature { name: "attachments", crosses_organizations: false, in_documents: true, authors: Authors::Unknown };
 /// The records of recording files.
-const RECORDING_FILES: Feature = Feature {
-    name: "recording-files",
-    remembers_deletions: false,
-    crosses_organizations: false,
-    in_documents: true,
-    authors: Authors::Unknown,
-};
+const RECORDING_FILES: Feature =
+    Feature { name: "recording-files", crosses_organizations: false, in_documents: true, authors: Authors::Unknown };
 
 impl Storage {
     /// The feature whose records say which files there are.

@@ -13,13 +13,8 @@ use shared::records::{Authors, Feature, Filter, Reader, Writer};
 use shared::scope::Caller;
 
 /// Activity records.
-pub const ACTIVITY: Feature = Feature {
-    name: "activity",
-    remembers_deletions: false,
-    crosses_organizations: false,
-    in_documents: true,
-    authors: Authors::Unknown,
-};
+pub const ACTIVITY: Feature =
+    Feature { name: "activity", crosses_organizations: false, in_documents: true, authors: Authors::Unknown };
 
 const NAMES: Names = Names { records: "activity", id: "id", organization: "organizationId", own_metadata: true };
 

@@ -13,10 +13,5 @@ pub use save::Save;
 use shared::records::{Authors, Feature};
 
 /// Threads. A deleted one is remembered, so that a stale view of it can't bring its comments back.
-pub const COMMENTS: Feature = Feature {
-    name: "comments",
-    remembers_deletions: true,
-    crosses_organizations: false,
-    in_documents: true,
-    authors: Authors::Comments,
-};
+pub const COMMENTS: Feature =
+    Feature { name: "comments", crosses_organizations: false, in_documents: true, authors: Authors::Comments };

@@ -14,13 +14,8 @@ use shared::records::{Authors, Feature, Filter, Reader, Writer};
 use shared::scope::Caller;
 
 /// Custom notifications.
-pub const NOTIFICATIONS: Feature = Feature {
-    name: "notifications",
-    remembers_deletions: false,
-    crosses_organizations: false,
-    in_documents: false,
-    authors: Authors::Unknown,
-};
+pub const NOTIFICATIONS: Feature =
+    Feature { name: "notifications", crosses_organizations: false, in_documents: false, authors: Authors::Unknown };
 
 const NAMES: Names =
     Names { records: "notifications", id: "notificationId", organization: "organizationId", own_metadata: false };

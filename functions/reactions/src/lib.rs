@@ -14,13 +14,8 @@ use shared::records::{Authors, Feature, Filter, Reader, Writer};
 use shared::scope::Caller;
 
 /// Reactions.
-pub const REACTIONS: Feature = Feature {
-    name: "reactions",
-    remembers_deletions: false,
-    crosses_organizations: false,
-    in_documents: true,
-    authors: Authors::Record,
-};
+pub const REACTIONS: Feature =
+    Feature { name: "reactions", crosses_organizations: false, in_documents: true, authors: Authors::Record };
 
 const NAMES: Names = Names {
     records: "reactionAnnotation",

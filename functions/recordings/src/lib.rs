@@ -20,13 +20,8 @@ use shared::records::{Authors, Feature, Filter, Reader, Writer};
 use shared::scope::Caller;
 
 /// Recordings. Their files are in S3; what is here is what Velt's SDK strips from the annotation.
-pub const RECORDINGS: Feature = Feature {
-    name: "recordings",
-    remembers_deletions: false,
-    crosses_organizations: false,
-    in_documents: true,
-    authors: Authors::Record,
-};
+pub const RECORDINGS: Feature =
+    Feature { name: "recordings", crosses_organizations: false, in_documents: true, authors: Authors::Record };
 
 const NAMES: Names = Names {
     records: "recorderAnnotation",

@@ -20,13 +20,8 @@ use shared::records::{Authors, Feature};
 pub use source::Source;
 
 /// Users. One is found by its id in every organization at once (as its document), and by its email (as its folder).
-pub const USERS: Feature = Feature {
-    name: "users",
-    remembers_deletions: false,
-    crosses_organizations: true,
-    in_documents: false,
-    authors: Authors::Unknown,
-};
+pub const USERS: Feature =
+    Feature { name: "users", crosses_organizations: true, in_documents: false, authors: Authors::Unknown };
 
 /// What an email is found by: a digest of it in lower case, so that no key, log or metric of AWS holds an address. An empty
 /// one is none.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
 mod program;
+mod proxy;
 mod support;
 
 mod activity;
@@ -15,12 +16,13 @@ mod comments_save;
 mod cost;
 mod cost_page;
 mod exactness;
+mod faults;
 mod gateway;
 mod inventory;
 mod isolation;
 mod lifetime;
 mod logs;
-mod lost_answers;
+
 mod notifications;
 mod outage;
 mod reactions;

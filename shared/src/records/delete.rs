@@ -2,22 +2,20 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-
 use super::backoff::Backoff;
+use super::batch::WRITES_PER_CALL;
 use super::change::Content;
-use super::item::{self, FILES, GENERATION, Item, REVISION, Shape, text};
-use super::key::{self, RecordKey};
+use super::item::{self, FILES, REVISION, Shape, numeral};
+use super::key::RecordKey;
 use super::read::Stored;
 use super::step::{Expression, Outcome};
-use super::table::{PARTITION, SORT};
-use super::{Feature, Record, Writer, author};
+use super::{Feature, Record, Writer, author, budget};
 use crate::Error;
-use crate::aws::failed;
 use crate::contract::Id;
-use crate::notes;
 use crate::scope::Scope;
+
+/// Calls that a sweep keeps for what comes after it.
+const CALLS_KEPT: u32 = 4;
 
 /// How long a deleted record is remembered: longer than a stale view of it is open anywhere.
 const REMEMBERED: Duration = Duration::from_hours(720);
@@ -25,11 +23,12 @@ const REMEMBERED: Duration = Duration::from_hours(720);
 impl Writer {
     /// Deletes a record of `scope`. One that is not there is deleted already.
     ///
-    /// One call, and more only for a wide record, whose values are deleted one by one: a failure there is answered as
-    /// such, and the same delete again completes it.
+    /// A tombstone takes its place, and then everything beside it is deleted: the chunks of a split record, and whatever a
+    /// save left that was cut off. Two calls, and more for what stands beside it; a failure there is answered as such, and
+    /// the same delete again completes it.
     ///
     /// # Errors
-    /// [`Error::unavailable`] when it could not be made durable.
+    /// [`Error::unavailable`] when it could not be made durable, [`Error::more_to_delete`] when it is not complete yet.
     pub async fn delete(&self, feature: &Feature, scope: &Scope, id: &Id) -> Result<(), Error> {
         self.delete_after(feature, scope, id, |_| std::future::ready(Ok(()))).await
     }
@@ -53,15 +52,15 @@ impl Writer {
         let mut backoff = Backoff::default();
         let is_limited = feature.in_documents && scope.is_limited();
         let author = author::checked(feature, scope);
-        while is_limited || author.is_some() || !self.delete_unread(feature, &key, id).await? {
+        while is_limited || author.is_some() || !self.delete_unread(&key, id).await? {
             let stored = self.reader.load(&key).await?;
             let is_there = stored.shape.is_there();
             if is_limited && is_there && !scope.allows(&stored.content.place) {
                 // For this caller it does not exist, and that is deleted already.
                 return Ok(());
             }
-            if matches!(stored.shape, Shape::Absent) {
-                // A marker made on nothing could be of a record that somebody else makes, in another document.
+            if stored.shape == Shape::Absent {
+                // A tombstone made on nothing could be of a record that somebody else makes, in another document.
                 return Ok(());
             }
             if let Some(author) = author.filter(|_| is_there) {
@@ -71,87 +70,75 @@ impl Writer {
                 let Content { place, slots, .. } = stored.content.clone();
                 first(Record { id: id.clone(), place, slots }).await?;
             }
-            if self.delete_read(feature, &key, id, &stored).await? {
+            if self.delete_read(&key, id, &stored).await? {
                 break;
             }
             backoff.wait().await?;
         }
-        Ok(())
+        self.sweep(&key).await
     }
 
-    /// Deletes a record's item, or puts a marker in its place, where nothing has to be known of it; whether so.
-    async fn delete_unread(&self, feature: &Feature, key: &RecordKey, id: &Id) -> Result<bool, Error> {
-        let mut plain = Expression::default();
-        plain.require_none(GENERATION);
-        plain.require_none(FILES);
-        self.delete_item(feature, key, id, plain).await
+    /// Deletes a record where nothing has to be known of it; whether so.
+    async fn delete_unread(&self, key: &RecordKey, id: &Id) -> Result<bool, Error> {
+        let mut without_files = Expression::default();
+        without_files.require_none(FILES);
+        self.put_tombstone(key, id, without_files).await
     }
 
     /// Deletes a record as it was read; whether nobody came between.
-    async fn delete_read(&self, feature: &Feature, key: &RecordKey, id: &Id, stored: &Stored) -> Result<bool, Error> {
-        let Some(revision) = &stored.revision else { return Ok(false) };
+    async fn delete_read(&self, key: &RecordKey, id: &Id, stored: &Stored) -> Result<bool, Error> {
+        let Some(revision) = stored.revision else { return Ok(false) };
         let mut seen = Expression::default();
-        seen.require(REVISION, text(revision));
-        let (Shape::Wide(generation) | Shape::Deleted(Some(generation))) = &stored.shape else {
-            return self.delete_item(feature, key, id, seen).await;
-        };
-        // Deleted for readers at once, while its values still are to be swept away.
-        let mut sweeping = marker(key, id);
-        sweeping.insert(GENERATION.to_owned(), text(generation));
-        if !self.put_marker(sweeping, seen).await? {
-            return Ok(false);
-        }
-        self.sweep(key, generation).await?;
-        let mut swept = Expression::default();
-        swept.require(GENERATION, text(generation));
-        if self.put_marker(marker(key, id), swept).await? && !feature.remembers_deletions {
-            return self.delete_unread(feature, key, id).await;
-        }
-        Ok(true)
+        seen.require(REVISION, numeral(revision));
+        self.put_tombstone(key, id, seen).await
     }
 
-    /// Deletes the record's item, or puts a marker in its place, on a condition; whether it held.
-    async fn delete_item(
-        &self,
-        feature: &Feature,
-        key: &RecordKey,
-        id: &Id,
-        condition: Expression,
-    ) -> Result<bool, Error> {
-        if feature.remembers_deletions {
-            return self.put_marker(marker(key, id), condition).await;
-        }
-        let sent = self
-            .table
-            .client
-            .delete_item()
-            .table_name(&self.table.name)
-            .key(PARTITION, text(&key.partition))
-            .key(SORT, text(key::RECORD))
-            .set_condition_expression(condition.condition_expression())
-            .set_expression_attribute_values(condition.attribute_values())
-            .set_expression_attribute_names(Some(condition.names))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        notes::wrote(sent.as_ref().ok().and_then(|sent| sent.consumed_capacity()));
-        match sent {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(failed("DeleteItem", &error)),
-        }
-    }
-
-    /// Puts a marker on a condition; whether it held.
-    async fn put_marker(&self, marker: Item, condition: Expression) -> Result<bool, Error> {
-        match self.put_item(marker, Some(condition)).await? {
+    /// Puts a tombstone in a record's place on a condition; whether it held.
+    async fn put_tombstone(&self, key: &RecordKey, id: &Id, condition: Expression) -> Result<bool, Error> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let tombstone = item::tombstone(key, id, now.as_secs(), (now + REMEMBERED).as_secs());
+        match self.put_item(tombstone, Some(condition)).await? {
             Outcome::Done => Ok(true),
             Outcome::Refused(_) | Outcome::Collided => Ok(false),
         }
     }
-}
 
-fn marker(key: &RecordKey, id: &Id) -> Item {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    item::marker(key, id, now.as_secs(), (now + REMEMBERED).as_secs())
+    /// Deletes everything of a record's partition that its first item does not name.
+    ///
+    /// By reading the partition and not by what was stored of the record: that finds what any earlier save left, too. What
+    /// is not named may also be what somebody else's save is about to name. So the revision is made larger before anything
+    /// is deleted: that save was prepared for the revision before, is refused, and writes its chunks again.
+    ///
+    /// # Errors
+    /// [`Error::more_to_delete`] where it is more than one request may; the same again goes on from there.
+    pub(super) async fn sweep(&self, key: &RecordKey) -> Result<(), Error> {
+        let mut backoff = Backoff::default();
+        loop {
+            let beside = self.reader.beside(&key.partition).await?;
+            if beside.strays.is_empty() {
+                return if beside.is_all { Ok(()) } else { Err(Error::more_to_delete()) };
+            }
+            if !self.renew(key, beside.revision).await? {
+                backoff.wait().await?;
+                continue;
+            }
+            let most = WRITES_PER_CALL * budget::calls_left().saturating_sub(CALLS_KEPT).max(1) as usize;
+            let is_all = beside.is_all && beside.strays.len() <= most;
+            self.delete_all(key, beside.strays.into_iter().take(most).collect()).await?;
+            return if is_all { Ok(()) } else { Err(Error::more_to_delete()) };
+        }
+    }
+
+    /// Makes the revision of a record's first item larger; whether it was still the one given.
+    async fn renew(&self, key: &RecordKey, revision: Option<u64>) -> Result<bool, Error> {
+        // Nothing that is named by no first item can become so.
+        let Some(revision) = revision else { return Ok(true) };
+        let mut expression = Expression::default();
+        expression.require(REVISION, numeral(revision));
+        expression.increase(REVISION, numeral(item::first_revision()));
+        match self.update_item(key, expression).await? {
+            Outcome::Done => Ok(true),
+            Outcome::Refused(_) | Outcome::Collided => Ok(false),
+        }
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::Table;
 use super::item::{self, Item};
-use super::read::{KEYS_PER_CALL, pages};
-use super::{Table, in_parallel};
+use super::read::pages;
 use crate::Error;
 
 impl Table {
@@ -17,8 +17,7 @@ impl Table {
             .into_iter()
             .map(|key| key.into_iter().map(|(name, text)| (name, item::text(text))).collect())
             .collect();
-        let calls = keys.chunks(KEYS_PER_CALL).map(|chunk| self.batch_get(chunk.to_vec())).collect();
-        Ok(in_parallel(calls).await?.into_iter().flatten().collect())
+        self.batch_get_all(keys).await
     }
 
     /// Every item that an index has under `key`, by the names of its attributes.

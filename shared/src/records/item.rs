@@ -1,6 +1,8 @@
 //! How a record is written as items.
 
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -22,22 +24,22 @@ pub(super) const ID: &str = "id";
 pub(super) const DOCUMENT: &str = "GSI1ID";
 /// The folder's id as it came: what [`BY_FOLDER`] finds the record by.
 pub(super) const FOLDER: &str = "GSI2ID";
-/// A random text, new with each write: what a read-and-write finds changed when somebody wrote between.
+/// A number that each write makes larger, from a random start: what a read-and-write finds changed when somebody wrote
+/// between. An update adds to what is there instead of setting what it was given, so that the same update, sent twice
+/// because its first answer was lost, never gives a number that was there before.
 pub(super) const REVISION: &str = "revision";
-/// Only on a wide record: the generation of its values.
+/// Only on a split record: the generation of its chunks.
 pub(super) const GENERATION: &str = "generation";
+/// Only on a split record: how many items its chunks are.
+pub(super) const CHUNKS: &str = "chunks";
 /// Only on a record that names files: those are to be deleted before it is.
 pub(super) const FILES: &str = "files";
-/// Only on the marker of a deleted record: when it was deleted, in seconds since 1970.
+/// Only on the tombstone of a deleted record: when it was deleted, in seconds since 1970.
 pub(super) const DELETED: &str = "deleted";
-/// Of a wide record's value: the name of the attribute it would be on a packed record.
-pub(super) const NAME: &str = "name";
-/// Of a wide record's value, or of a piece: the text.
-pub(super) const VALUE: &str = "value";
-/// Of a wide record's value that is in pieces: their version.
-pub(super) const VERSION: &str = "version";
-/// Of a wide record's value that is in pieces: how many.
-pub(super) const PIECES: &str = "pieces";
+/// Of a chunk, or of a part of one: some of a split record's values, compressed.
+pub(super) const DATA: &str = "data";
+/// Of a chunk that is larger than an item: how many items it is.
+pub(super) const PARTS: &str = "parts";
 
 const FIELD_PREFIX: &str = "f#";
 const COMMENT_PREFIX: &str = "c#";
@@ -86,22 +88,32 @@ pub(super) fn unreadable(why: &'static str) -> Error {
 }
 
 /// How a record stands in the table.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum Shape {
     /// Not at all.
+    #[default]
     Absent,
     /// As one item.
-    Packed,
-    /// With its values in items of their own.
-    Wide(String),
-    /// Deleted, with a marker; with a generation where its values were not yet swept away.
-    Deleted(Option<String>),
+    Inline,
+    /// With its values in chunks beside its first item.
+    Split(Generation),
+    /// Deleted, with a tombstone.
+    Deleted,
+}
+
+/// One writing of all chunks of a split record.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Generation {
+    /// A random text, never used twice.
+    pub(super) name: String,
+    /// How many items its chunks are.
+    pub(super) items: usize,
 }
 
 impl Shape {
     /// Whether there is a record for readers.
     pub(super) fn is_there(&self) -> bool {
-        matches!(self, Self::Packed | Self::Wide(_))
+        matches!(self, Self::Inline | Self::Split(_))
     }
 }
 
@@ -111,7 +123,7 @@ pub(super) struct Head {
     pub(super) id: Id,
     pub(super) partition: String,
     pub(super) shape: Shape,
-    pub(super) revision: String,
+    pub(super) revision: u64,
     pub(super) content: Content,
 }
 
@@ -119,12 +131,14 @@ impl Head {
     pub(super) fn read(mut item: Item) -> Result<Self, Error> {
         let partition = take_text(&mut item, PARTITION).ok_or(unreadable("an item without a key"))?;
         let id = take_id(&mut item, ID)?.ok_or(unreadable("an item without an id"))?;
-        let revision = take_text(&mut item, REVISION).ok_or(unreadable("an item without a revision"))?;
-        let generation = take_text(&mut item, GENERATION);
-        let shape = match (item.remove(DELETED), generation) {
-            (Some(_), generation) => Shape::Deleted(generation),
-            (None, Some(generation)) => Shape::Wide(generation),
-            (None, None) => Shape::Packed,
+        let revision = number(&item, REVISION).ok_or(unreadable("an item without a revision"))?;
+        let shape = match (item.contains_key(DELETED), take_text(&mut item, GENERATION)) {
+            (true, _) => Shape::Deleted,
+            (false, Some(name)) => {
+                let items = number(&item, CHUNKS).ok_or(unreadable("a split record without a count of its chunks"))?;
+                Shape::Split(Generation { name, items })
+            }
+            (false, None) => Shape::Inline,
         };
         let place = Place { document: take_id(&mut item, DOCUMENT)?, folder: take_id(&mut item, FOLDER)? };
         let mut content = Content { place, holds_files: item.contains_key(FILES), ..Content::default() };
@@ -135,6 +149,24 @@ impl Head {
         }
         Ok(Self { id, partition, shape, revision, content })
     }
+}
+
+/// An attribute that is a whole number.
+pub(super) fn number<T: FromStr>(item: &Item, name: &str) -> Option<T> {
+    match item.get(name)? {
+        AttributeValue::N(digits) => digits.parse().ok(),
+        _ => None,
+    }
+}
+
+/// A whole number as an attribute.
+pub(super) fn numeral(number: impl Display) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// A revision to begin with: no record that was deleted and made anew counts from where the old one did.
+pub(super) fn first_revision() -> u64 {
+    fastrand::u64(1..1 << 48)
 }
 
 pub(super) fn take_text(item: &mut Item, name: &str) -> Option<String> {
@@ -148,13 +180,9 @@ fn take_id(item: &mut Item, name: &str) -> Result<Option<Id>, Error> {
     take_text(item, name).map(|text| Id::try_from(text).map_err(|_| unreadable("an empty id"))).transpose()
 }
 
-/// The attributes that a record's first item always has.
-pub(super) fn identity(key: &RecordKey, id: &Id) -> Vec<(&'static str, AttributeValue)> {
-    vec![
-        (ID, text(id.as_str())),
-        (BY_ORGANIZATION.partition, text(&key.organization_shard)),
-        (REVISION, text(uuid::Uuid::new_v4().simple().to_string())),
-    ]
+/// The attributes that a record's first item always has, but for its keys and revision.
+pub(super) fn identity(key: &RecordKey, id: &Id) -> [(&'static str, AttributeValue); 2] {
+    [(ID, text(id.as_str())), (BY_ORGANIZATION.partition, text(&key.organization_shard))]
 }
 
 /// The attributes of a document: its id, and what the index finds it by.
@@ -168,28 +196,36 @@ pub(super) fn of_folder(feature: &Feature, scope: &Scope, folder: &Id) -> [(&'st
 }
 
 /// A record's first item without its values.
-pub(super) fn bare(feature: &Feature, scope: &Scope, key: &RecordKey, id: &Id, content: &Content) -> Item {
+pub(super) fn bare(
+    feature: &Feature,
+    scope: &Scope,
+    key: &RecordKey,
+    id: &Id,
+    content: &Content,
+    revision: u64,
+) -> Item {
     let place = &content.place;
-    let mut item: Vec<(&'static str, AttributeValue)> = identity(key, id);
+    let mut item: Vec<(&'static str, AttributeValue)> = identity(key, id).to_vec();
     if content.holds_files {
         item.push((FILES, AttributeValue::Bool(true)));
     }
     item.push((PARTITION, text(&key.partition)));
     item.push((SORT, text(key::RECORD)));
+    item.push((REVISION, numeral(revision)));
     item.extend(place.document.iter().flat_map(|document| of_document(feature, scope, document)));
     item.extend(place.folder.iter().flat_map(|folder| of_folder(feature, scope, folder)));
     item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The marker of a deleted record: keys and times, nothing of the content.
-pub(super) fn marker(key: &RecordKey, id: &Id, deleted: u64, expires: u64) -> Item {
+/// The tombstone of a deleted record: keys and times, nothing of the content.
+pub(super) fn tombstone(key: &RecordKey, id: &Id, deleted: u64, expires: u64) -> Item {
     [
         (PARTITION, text(&key.partition)),
         (SORT, text(key::RECORD)),
         (ID, text(id.as_str())),
-        (REVISION, text(uuid::Uuid::new_v4().simple().to_string())),
-        (DELETED, AttributeValue::N(deleted.to_string())),
-        (EXPIRY, AttributeValue::N(expires.to_string())),
+        (REVISION, numeral(first_revision())),
+        (DELETED, numeral(deleted)),
+        (EXPIRY, numeral(expires)),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
@@ -198,7 +234,16 @@ pub(super) fn marker(key: &RecordKey, id: &Id, deleted: u64, expires: u64) -> It
 
 /// About how many bytes an item takes, as DynamoDB counts them.
 pub(super) fn size(item: &Item) -> usize {
-    item.iter().map(|(name, value)| name.len() + value.as_s().map_or(8, String::len)).sum()
+    item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
+}
+
+/// How many bytes a value takes: its own, or those of the largest number.
+pub(super) fn value_bytes(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        _ => 21,
+    }
 }
 
 /// How many bytes the values take in an item: names and texts, as DynamoDB counts them.

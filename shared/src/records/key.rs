@@ -2,13 +2,14 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::Feature;
 use super::table::ORGANIZATION_SHARDS;
-use super::{Feature, Slot};
 use crate::contract::Id;
 use crate::digest::sha256;
 use crate::scope::Scope;
 
-/// The sort key of a record's first, and mostly only, item.
+/// The sort key of a record's first, and mostly only, item. Chunks sort before it: a query reads it after them, and so
+/// knows of each chunk that it read whether it is named.
 pub(super) const RECORD: &str = "record";
 
 /// Longest part of a key that is written out, in bytes. DynamoDB ends a partition key at 2,048 and a sort key at 1,024.
@@ -49,23 +50,14 @@ pub(super) fn organization_shard(feature: &Feature, scope: &Scope, shard: u8) ->
     joined(feature, scope.organization(), &shard.to_string())
 }
 
-/// The sort key of one value of a wide record; `generation` tells which writing of the record it belongs to.
-pub(super) fn value(generation: &str, slot: &Slot) -> String {
-    let (kind, name) = match slot {
-        Slot::Field(name) => ("field", name),
-        Slot::Comment(id) => ("comment", id),
-    };
-    format!("{}{kind}#{}", values_of(generation), part(name))
+/// The sort key of one item of a chunk; `generation` tells which writing of the record it belongs to.
+pub(super) fn chunk(generation: &str, chunk: &str, part: usize) -> String {
+    format!("{}{chunk}#{part:04}", chunks_of(generation))
 }
 
-/// What the sort keys of a generation's values begin with.
-pub(super) fn values_of(generation: &str) -> String {
-    format!("value#{generation}#")
-}
-
-/// The sort key of a piece of a value that is larger than an item; `version` tells one writing of it from the next.
-pub(super) fn piece(generation: &str, slot: &Slot, version: &str, index: usize) -> String {
-    format!("{}#{version}#{index:04}", value(generation, slot))
+/// What the sort keys of a generation's chunks begin with.
+pub(super) fn chunks_of(generation: &str) -> String {
+    format!("chunk#{generation}#")
 }
 
 /// An organization's id is never empty, so the records of none are nobody's in particular.
@@ -92,13 +84,8 @@ mod tests {
     use super::*;
     use crate::records::Authors;
 
-    const FEATURE: Feature = Feature {
-        name: "comments",
-        remembers_deletions: true,
-        crosses_organizations: false,
-        in_documents: true,
-        authors: Authors::Comments,
-    };
+    const FEATURE: Feature =
+        Feature { name: "comments", crosses_organizations: false, in_documents: true, authors: Authors::Comments };
 
     fn id(text: &str) -> Id {
         serde_json::from_value(serde_json::Value::String(text.to_owned())).unwrap()

@@ -1,8 +1,8 @@
 //! Records in DynamoDB: things of one organization with an id, perhaps a document and a folder, and fields of their own.
 //!
-//! A record is one item, *packed*: each top-level field is an attribute, and so is each comment of a thread. One
-//! `UpdateItem` therefore changes any of them, atomically and without reading. A record that outgrows an item (400 KB)
-//! becomes *wide*: its values live in items of their own under the same partition key, and the first item says so.
+//! A record is one item, *inline*: each top-level field is an attribute, and so is each comment of a thread. One
+//! `UpdateItem` therefore changes any of them, atomically and without reading. A record that outgrows an item (400 KB) is
+//! *split*: its values stand in chunks under the same partition key, and the first item says so.
 //!
 //! | module | what it knows |
 //! |---|---|
@@ -11,20 +11,23 @@
 //! | `item` | how a record is written as items |
 //! | `author` | who may change what, where only authors may |
 //! | [`change`] | what a save may do to what is stored |
-//! | `read`, `write`, `wide`, `delete`, with `step` and `backoff` | the calls |
+//! | `split` | records that outgrow an item |
+//! | `read`, `write`, `delete`, with `step`, `batch`, `backoff` and `budget` | the calls |
 //! | `foreign` | reading a table that is not ours |
 
 mod author;
 mod backoff;
+mod batch;
+mod budget;
 pub mod change;
 mod delete;
 mod foreign;
 mod item;
 mod key;
 mod read;
+mod split;
 mod step;
 pub mod table;
-mod wide;
 mod write;
 
 use std::collections::BTreeMap;
@@ -43,8 +46,6 @@ use crate::json::{Fields, Json};
 pub struct Feature {
     /// The first part of the feature's keys. Changing it loses sight of what is stored.
     pub name: &'static str,
-    /// Whether a deleted record leaves a marker, so that a later save can tell that it was deleted.
-    pub remembers_deletions: bool,
     /// Whether its records are found by document in all organizations at once. Only a user is: its document is its id.
     pub crosses_organizations: bool,
     /// Whether its records stand in documents and folders, which a caller's claims may be limited to.

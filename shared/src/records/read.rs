@@ -1,33 +1,62 @@
 //! Reading records.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 
+use super::budget::{self, PAGE_UNITS};
 use super::change::Content;
 use super::item::{self, Head, Item, Shape};
 use super::key::{self, RecordKey};
+use super::split::Layout;
 use super::table::{BY_DOCUMENT, BY_FOLDER, BY_ORGANIZATION, Index, ORGANIZATION_SHARDS, PARTITION, SORT};
-use super::{Feature, Filter, Place, Reader, Record, Slot, Table, in_parallel};
+use super::{Feature, Filter, Place, Reader, Record, Table, in_parallel};
 use crate::Error;
 use crate::aws::failed;
 use crate::contract::Id;
 use crate::notes;
 use crate::scope::Scope;
 
-/// Keys of one `BatchGetItem`: DynamoDB's limit.
-pub(super) const KEYS_PER_CALL: usize = 100;
-
 /// What is stored of a record, complete.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Stored {
     pub(super) shape: Shape,
     /// The revision that was read; none where nothing is.
-    pub(super) revision: Option<String>,
+    pub(super) revision: Option<u64>,
     pub(super) content: Content,
-    /// The sort keys of the pieces that the record's large values are in.
-    pub(super) pieces: HashMap<Slot, Vec<String>>,
+    /// Of a split record, what its chunks are.
+    pub(super) layout: Layout,
+}
+
+/// What stands beside a record's first item and is not named by it.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// The first item's revision, read after everything else; none where there is no first item.
+    pub(super) revision: Option<u64>,
+    /// The generation that the first item names.
+    pub(super) generation: Option<String>,
+    /// The sort keys.
+    pub(super) strays: Vec<String>,
+    /// Whether these are all.
+    pub(super) is_all: bool,
+}
+
+impl Beside {
+    fn read_first_item(&mut self, mut item: Item) {
+        self.revision = item::number(&item, item::REVISION);
+        self.generation = item::take_text(&mut item, item::GENERATION);
+    }
+}
+
+/// Most pages, of 1 MB each, that are looked through for what a first item does not name.
+const PAGES_BESIDE: usize = 24;
+
+impl From<Head> for Stored {
+    fn from(head: Head) -> Self {
+        let Head { shape, revision, content, .. } = head;
+        Self { shape, revision: Some(revision), content, layout: Layout::default() }
+    }
 }
 
 impl Reader {
@@ -68,11 +97,12 @@ impl Reader {
                     .await?
             }
         };
+        let wanted = Wanted::new(filter);
         let is_wanted =
-            |id: &Id, place: &Place| matches(filter, id, place) && (!feature.in_documents || scope.allows(place));
-        let wanted = heads.into_iter().filter(|head| is_wanted(&head.id, &head.content.place));
-        let records = in_parallel(wanted.map(|head| self.complete(head)).collect()).await?.into_iter().flatten();
-        // Looked at again: a wide one was read a second time, and may stand elsewhere by now.
+            |id: &Id, place: &Place| wanted.has(id, place) && (!feature.in_documents || scope.allows(place));
+        let found = heads.into_iter().filter(|head| is_wanted(&head.id, &head.content.place));
+        let records = in_parallel(found.map(|head| self.complete(head)).collect()).await?.into_iter().flatten();
+        // Looked at again: a split one was read a second time, and may stand elsewhere by now.
         Ok(records.filter(|record| is_wanted(&record.id, &record.place)).collect())
     }
 
@@ -87,7 +117,7 @@ impl Reader {
             ranks.extend(ids.iter().map(|id| (RecordKey::new(feature, scope, id).partition, rank)));
         }
         let mut heads = self.heads(ranks.keys().cloned().collect()).await?;
-        heads.retain(|head| !matches!(head.shape, Shape::Deleted(_)));
+        heads.retain(|head| head.shape.is_there());
         heads.sort_by_key(|head| ranks.get(&head.partition));
         let mut seen = HashSet::new();
         heads.retain(|head| seen.insert(head.id.clone()));
@@ -95,44 +125,35 @@ impl Reader {
         Ok(records.into_iter().flatten().collect())
     }
 
+    /// What is stored of records, by their partitions, strongly consistent: one call for each 100, and more for each that
+    /// is split.
+    pub(super) async fn load_all(&self, keys: &[&RecordKey]) -> Result<HashMap<String, Stored>, Error> {
+        let partitions = keys.iter().map(|key| key.partition.clone()).collect();
+        let heads = self.heads(partitions).await?;
+        let load = |head: Head| async {
+            let partition = head.partition.clone();
+            let stored = match head.shape {
+                Shape::Split(_) => self.load_split(&partition).await?,
+                _ => head.into(),
+            };
+            Ok((partition, stored))
+        };
+        Ok(in_parallel(heads.into_iter().map(load).collect()).await?.into_iter().collect())
+    }
+
     /// What is stored of one record, strongly consistent.
     pub(super) async fn load(&self, key: &RecordKey) -> Result<Stored, Error> {
-        let found = self
-            .0
-            .client
-            .get_item()
-            .table_name(&self.0.name)
-            .key(PARTITION, item::text(&key.partition))
-            .key(SORT, item::text(key::RECORD))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| failed("GetItem", &error))?;
-        notes::read(found.consumed_capacity());
-        let Some(found) = found.item else {
-            return Ok(Stored {
-                shape: Shape::Absent,
-                revision: None,
-                content: Content::default(),
-                pieces: HashMap::new(),
-            });
-        };
-        let head = Head::read(found)?;
-        if matches!(head.shape, Shape::Wide(_)) {
-            return self.load_wide(&head.partition).await;
-        }
-        Ok(Stored { shape: head.shape, revision: Some(head.revision), content: head.content, pieces: HashMap::new() })
+        Ok(self.load_all(&[key]).await?.remove(&key.partition).unwrap_or_default())
     }
 
     /// The record of a first item; none where it was deleted.
     async fn complete(&self, head: Head) -> Result<Option<Record>, Error> {
         let content = match head.shape {
-            Shape::Absent | Shape::Deleted(_) => return Ok(None),
-            Shape::Packed => head.content,
-            Shape::Wide(_) => {
-                let stored = self.load_wide(&head.partition).await?;
-                if matches!(stored.shape, Shape::Absent | Shape::Deleted(_)) {
+            Shape::Absent | Shape::Deleted => return Ok(None),
+            Shape::Inline => head.content,
+            Shape::Split(_) => {
+                let stored = self.load_split(&head.partition).await?;
+                if !stored.shape.is_there() {
                     return Ok(None);
                 }
                 stored.content
@@ -141,11 +162,17 @@ impl Reader {
         Ok(Some(Record { id: head.id, place: content.place, slots: content.slots }))
     }
 
+    /// One call after the other, each with as many keys as the request may still pay for if all of them were of the
+    /// largest size: side by side, they could exceed that together.
     async fn heads(&self, partitions: Vec<String>) -> Result<Vec<Head>, Error> {
-        let calls = partitions.chunks(KEYS_PER_CALL).map(|chunk| {
-            self.batch(chunk.iter().map(|partition| (partition.clone(), key::RECORD.to_owned())).collect())
-        });
-        in_parallel(calls.collect()).await?.into_iter().flatten().map(Head::read).collect()
+        let mut heads = Vec::with_capacity(partitions.len());
+        let mut keys = partitions.into_iter().map(|partition| table_key(partition, key::RECORD.to_owned())).collect();
+        while let Some(items) = self.0.batch_get(&mut keys).await? {
+            for item in items {
+                heads.push(Head::read(item)?);
+            }
+        }
+        Ok(heads)
     }
 
     async fn heads_by(&self, index: &Index, partitions: HashSet<String>) -> Result<Vec<Head>, Error> {
@@ -172,40 +199,86 @@ impl Reader {
         pages(query).await
     }
 
-    /// The sort keys of a partition that begin with `prefix`.
-    pub(super) async fn sorts(&self, partition: &str, prefix: &str) -> Result<Vec<String>, Error> {
-        let query = self
-            .0
-            .client
-            .query()
-            .table_name(&self.0.name)
-            .consistent_read(true)
-            .key_condition_expression("#partition = :partition AND begins_with(#sort, :prefix)")
-            .projection_expression("#sort")
-            .expression_attribute_names("#partition", PARTITION)
-            .expression_attribute_names("#sort", SORT)
-            .expression_attribute_values(":partition", item::text(partition))
-            .expression_attribute_values(":prefix", item::text(prefix));
-        Ok(pages(query).await?.into_iter().filter_map(|mut item| item::take_text(&mut item, SORT)).collect())
+    /// What of a record's partition its first item does not name, up to [`PAGES_BESIDE`] pages of it: the largest record is
+    /// seven, as a page holds two of the largest items. Not of the request's budget, as it cleans up what the request spent that on.
+    pub(super) async fn beside(&self, partition: &str) -> Result<Beside, Error> {
+        let mut found = Beside::default();
+        let mut from = None;
+        for _ in 0..PAGES_BESIDE {
+            let page = self
+                .0
+                .client
+                .query()
+                .table_name(&self.0.name)
+                .consistent_read(true)
+                .key_condition_expression("#partition = :partition")
+                .projection_expression("#sort, #revision, #generation")
+                .expression_attribute_names("#partition", PARTITION)
+                .expression_attribute_names("#sort", SORT)
+                .expression_attribute_names("#revision", item::REVISION)
+                .expression_attribute_names("#generation", item::GENERATION)
+                .expression_attribute_values(":partition", item::text(partition))
+                .set_exclusive_start_key(from)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(|error| failed("Query", &error))?;
+            notes::read(page.consumed_capacity());
+            for mut item in page.items.unwrap_or_default() {
+                match item::take_text(&mut item, SORT) {
+                    Some(sort) if sort == key::RECORD => found.read_first_item(item),
+                    Some(sort) => found.strays.push(sort),
+                    None => {}
+                }
+            }
+            from = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if from.is_none() {
+                found.is_all = true;
+                break;
+            }
+        }
+        if !found.is_all {
+            // The first item comes last of all. Without it nobody knows what it names.
+            let key = table_key(partition.to_owned(), key::RECORD.to_owned());
+            let get = self.0.client.get_item().table_name(&self.0.name).set_key(Some(key)).consistent_read(true);
+            let get = get.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+            let got = get.map_err(|error| failed("GetItem", &error))?;
+            notes::read(got.consumed_capacity());
+            got.item.into_iter().for_each(|item| found.read_first_item(item));
+        }
+        let named = found.generation.as_deref().map(key::chunks_of);
+        found.strays.retain(|sort| named.as_ref().is_none_or(|named| !sort.starts_with(named)));
+        Ok(found)
     }
 
     /// The items of distinct keys of this table, strongly consistent; what is not there is left out.
     pub(super) async fn batch(&self, keys: Vec<(String, String)>) -> Result<Vec<Item>, Error> {
-        let key = |(partition, sort)| {
-            HashMap::from([(PARTITION.to_owned(), item::text(partition)), (SORT.to_owned(), item::text(sort))])
-        };
-        self.0.batch_get(keys.into_iter().map(key).collect()).await
+        let keys = keys.into_iter().map(|(partition, sort)| table_key(partition, sort)).collect();
+        self.0.batch_get_all(keys).await
     }
 }
 
+fn table_key(partition: String, sort: String) -> Item {
+    HashMap::from([(PARTITION.to_owned(), item::text(partition)), (SORT.to_owned(), item::text(sort))])
+}
+
 impl Table {
-    /// The items of at most [`KEYS_PER_CALL`] distinct keys, strongly consistent; what is not there is left out.
-    pub(super) async fn batch_get(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, Error> {
+    /// The items of distinct keys, strongly consistent; what is not there is left out.
+    pub(super) async fn batch_get_all(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, Error> {
         let mut items = Vec::with_capacity(keys.len());
+        while let Some(got) = self.batch_get(&mut keys).await? {
+            items.extend(got);
+        }
+        Ok(items)
+    }
+
+    /// Takes some of `keys` and reads their items, as many as one call gives; `None` when no key is left.
+    async fn batch_get(&self, keys: &mut Vec<Item>) -> Result<Option<Vec<Item>>, Error> {
         let mut backoff = super::backoff::Backoff::default();
         while !keys.is_empty() {
+            let (count, reserved) = budget::reserve_batch(keys.len())?;
             let asked = KeysAndAttributes::builder()
-                .set_keys(Some(std::mem::take(&mut keys)))
+                .set_keys(Some(keys.split_off(keys.len() - count)))
                 .consistent_read(true)
                 .build()
                 .map_err(|error| Error::internal().caused_by(error))?;
@@ -218,39 +291,61 @@ impl Table {
                 .await
                 .map_err(|error| failed("BatchGetItem", &error))?;
             notes::read(answer.consumed_capacity());
-            let got = answer.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default();
-            let progressed = !got.is_empty();
-            items.extend(got);
-            // Throttled, or more than 16 MB: both are normal, and asked for again.
-            if let Some(rest) = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name)) {
-                keys = rest.keys;
-                if !progressed {
-                    backoff.wait().await?;
-                }
+            drop(reserved);
+            // Throttled, or more than 16 MB: both are normal, and asked for again. An answer without them would be a part.
+            let rest = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
+            let rest = rest.map(|rest| rest.keys).unwrap_or_default();
+            let is_stuck = rest.len() == count;
+            keys.extend(rest);
+            if is_stuck {
+                backoff.wait().await?;
+                continue;
             }
+            let got = answer.responses.and_then(|mut tables| tables.remove(&self.name));
+            return Ok(Some(got.unwrap_or_default()));
         }
-        Ok(items)
+        Ok(None)
     }
 }
 
 /// The items of every page of a query.
 pub(super) async fn pages(query: QueryFluentBuilder) -> Result<Vec<Item>, Error> {
-    let mut pages = query.return_consumed_capacity(ReturnConsumedCapacity::Total).into_paginator().send();
+    let query = query.return_consumed_capacity(ReturnConsumedCapacity::Total);
     let mut items = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| failed("Query", &error))?;
+    let mut from = None;
+    loop {
+        let reserved = budget::reserve(PAGE_UNITS)?;
+        let page = query.clone().set_exclusive_start_key(from).send().await.map_err(|error| failed("Query", &error))?;
         notes::read(page.consumed_capacity());
+        drop(reserved);
         items.extend(page.items.unwrap_or_default());
+        from = page.last_evaluated_key.filter(|key| !key.is_empty());
+        if from.is_none() {
+            return Ok(items);
+        }
     }
-    Ok(items)
 }
 
-/// What the calls did not already choose by: every filter must match.
-fn matches(filter: &Filter, id: &Id, place: &Place) -> bool {
-    let is_of = |wanted: &Option<Vec<Id>>, id: Option<&Id>| {
-        wanted.as_ref().is_none_or(|wanted| id.is_some_and(|id| wanted.contains(id)))
-    };
-    is_of(&filter.ids, Some(id))
-        && is_of(&filter.documents, place.document.as_ref())
-        && filter.folder.as_ref().is_none_or(|folder| place.folder.as_ref() == Some(folder))
+/// A filter, ready to be asked of thousands of records.
+struct Wanted<'a> {
+    ids: Option<BTreeSet<&'a Id>>,
+    documents: Option<BTreeSet<&'a Id>>,
+    folder: Option<&'a Id>,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(filter: &'a Filter) -> Self {
+        let set = |ids: &'a Option<Vec<Id>>| ids.as_ref().map(|ids| ids.iter().collect());
+        Self { ids: set(&filter.ids), documents: set(&filter.documents), folder: filter.folder.as_ref() }
+    }
+
+    /// What the calls did not already choose by: every filter must match.
+    fn has(&self, id: &Id, place: &Place) -> bool {
+        let is_of = |wanted: &Option<BTreeSet<&Id>>, id: Option<&Id>| {
+            wanted.as_ref().is_none_or(|wanted| id.is_some_and(|id| wanted.contains(id)))
+        };
+        is_of(&self.ids, Some(id))
+            && is_of(&self.documents, place.document.as_ref())
+            && self.folder.is_none_or(|folder| place.folder.as_ref() == Some(folder))
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnConsumedCapacity, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnConsumedCapacity, TransactWriteItem, Update};
 
 use super::Writer;
 use super::item::{self, Item, text};
@@ -18,18 +18,26 @@ use crate::notes;
 pub(super) enum Step {
     Update { key: RecordKey, expression: Expression },
     Put { item: Item, condition: Option<Expression> },
+    Delete { partition: String, sort: String },
 }
 
 /// Expressions of a write, with the names and values they speak of.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Expression {
-    pub(super) sets: Vec<String>,
+    sets: Vec<String>,
     removes: Vec<String>,
-    pub(super) conditions: Vec<String>,
+    conditions: Vec<String>,
     pub(super) names: HashMap<String, String>,
     values: HashMap<String, AttributeValue>,
     pub(super) bytes: usize,
+    /// Operators and functions, in the update and in the condition.
+    update_operators: usize,
+    condition_operators: usize,
 }
+
+/// The longest expression, in bytes, and the most operators and functions in one: DynamoDB's limits.
+const EXPRESSION_BYTES: usize = 4096;
+const EXPRESSION_OPERATORS: usize = 300;
 
 impl Expression {
     pub(super) fn name(&mut self, attribute: &str) -> String {
@@ -41,34 +49,78 @@ impl Expression {
 
     pub(super) fn value(&mut self, value: AttributeValue) -> String {
         let name = format!(":{}", self.values.len());
-        self.bytes += value.as_s().map_or(8, String::len);
+        self.bytes += item::value_bytes(&value);
         self.values.insert(name.clone(), value);
         name
     }
 
-    pub(super) fn set(&mut self, attribute: &str, value: AttributeValue) {
-        let (name, value) = (self.name(attribute), self.value(value));
-        self.sets.push(format!("{name}={value}"));
+    fn assign(&mut self, name: &str, expression: &str, operators: usize) {
+        self.sets.push(format!("{name}={expression}"));
+        self.update_operators += operators + 1;
     }
 
+    fn demand(&mut self, condition: String, operators: usize) {
+        self.conditions.push(condition);
+        // With the AND before it.
+        self.condition_operators += operators + 1;
+    }
+
+    /// Sets an attribute, whatever is there.
+    pub(super) fn set(&mut self, attribute: &str, value: AttributeValue) {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.assign(&name, &value, 0);
+    }
+
+    /// Sets an attribute where nothing is.
     pub(super) fn fill(&mut self, attribute: &str, value: AttributeValue) {
         let (name, value) = (self.name(attribute), self.value(value));
-        self.sets.push(format!("{name}=if_not_exists({name},{value})"));
+        self.assign(&name, &format!("if_not_exists({name},{value})"), 1);
+    }
+
+    /// Sets an attribute where nothing is, on the condition that nothing else is there.
+    pub(super) fn fill_once(&mut self, attribute: &str, value: AttributeValue) {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.assign(&name, &format!("if_not_exists({name},{value})"), 1);
+        self.demand(format!("(attribute_not_exists({name}) OR {name}={value})"), 3);
+    }
+
+    /// Sets an attribute, on the condition that it is not the tombstone of a comment.
+    pub(super) fn set_unless_deleted(&mut self, attribute: &str, value: AttributeValue) {
+        let (name, value) = (self.name(attribute), self.value(value));
+        self.assign(&name, &value, 0);
+        let null = self.value(text("NULL"));
+        self.demand(format!("NOT attribute_type({name},{null})"), 2);
+    }
+
+    /// Makes a number larger by one, or begins it.
+    pub(super) fn increase(&mut self, attribute: &str, first: AttributeValue) {
+        let (name, first) = (self.name(attribute), self.value(first));
+        let one = self.value(item::numeral(1));
+        self.assign(&name, &format!("if_not_exists({name},{first})+{one}"), 2);
     }
 
     pub(super) fn remove(&mut self, attribute: &str) {
         let name = self.name(attribute);
         self.removes.push(name);
+        self.update_operators += 1;
     }
 
     pub(super) fn require(&mut self, attribute: &str, value: AttributeValue) {
         let (name, value) = (self.name(attribute), self.value(value));
-        self.conditions.push(format!("{name}={value}"));
+        self.demand(format!("{name}={value}"), 1);
     }
 
     pub(super) fn require_none(&mut self, attribute: &str) {
         let name = self.name(attribute);
-        self.conditions.push(format!("attribute_not_exists({name})"));
+        self.demand(format!("attribute_not_exists({name})"), 1);
+    }
+
+    /// Whether DynamoDB takes it: what was built is measured, as the embedded store takes more.
+    pub(super) fn is_within_limits(&self) -> bool {
+        self.update_expression().len() <= EXPRESSION_BYTES
+            && self.condition_expression().is_none_or(|condition| condition.len() <= EXPRESSION_BYTES)
+            && self.update_operators <= EXPRESSION_OPERATORS
+            && self.condition_operators <= EXPRESSION_OPERATORS
     }
 
     fn update_expression(&self) -> String {
@@ -93,6 +145,7 @@ impl Step {
             Self::Put { item, condition } => {
                 item::size(item) + condition.as_ref().map_or(0, |condition| condition.bytes)
             }
+            Self::Delete { partition, sort } => partition.len() + sort.len(),
         }
     }
 }
@@ -115,12 +168,14 @@ impl Writer {
             1 => match steps.remove(0) {
                 Step::Update { key, expression } => self.update_item(&key, expression).await,
                 Step::Put { item, condition } => self.put_item(item, condition).await,
+                // No save is a delete alone.
+                Step::Delete { .. } => Err(Error::internal().caused_by("a save of nothing but a delete")),
             },
             _ => self.transact(steps).await,
         }
     }
 
-    async fn update_item(&self, key: &RecordKey, expression: Expression) -> Result<Outcome, Error> {
+    pub(super) async fn update_item(&self, key: &RecordKey, expression: Expression) -> Result<Outcome, Error> {
         let sent = self
             .table
             .client
@@ -236,6 +291,14 @@ impl Writer {
                         .map_err(incomplete)?,
                 )
             }
+            Step::Delete { partition, sort } => item.delete(
+                Delete::builder()
+                    .table_name(&self.table.name)
+                    .key(PARTITION, text(partition))
+                    .key(SORT, text(sort))
+                    .build()
+                    .map_err(incomplete)?,
+            ),
         };
         Ok(item.build())
     }

@@ -1,30 +1,25 @@
 //! Saving records.
 //!
 //! A save that fits an update expression is one `UpdateItem`, which reads nothing: DynamoDB applies the rules of each
-//! change itself. What it can't say (a rule that combines, hundreds of changes, a record that is wide or deleted) is
+//! change itself. What it can't say (a rule that combines, hundreds of changes, a record that is split or deleted) is
 //! read, merged by [`super::change`] and written on the condition that nobody wrote between. Both are *steps*; several
 //! records' steps go into one transaction.
-
-use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::backoff::Backoff;
-use super::change::{Content, Move, Rule, Save, merge};
-use super::item::{self, DELETED, GENERATION, REVISION, Shape, text};
-use super::key::RecordKey;
+use super::change::{Move, Rule, Save, merge};
+use super::item::{self, DELETED, GENERATION, Generation, Item, REVISION, Shape, numeral};
+use super::key::{self, RecordKey};
 use super::read::Stored;
 use super::step::{Expression, Outcome, Step};
 use super::table::{BY_DOCUMENT, BY_FOLDER, PARTITION};
-use super::{Feature, Slot, Writer, author, in_parallel, wide};
+use super::{Feature, Writer, author, budget, split};
 use crate::Error;
-use crate::json::Json;
+use crate::error::Kind;
 
-/// Most changes in one update expression: it ends at 4 KB, of which a change takes up to 32 bytes.
-const CHANGES_PER_UPDATE: usize = 100;
-
-/// Most bytes of a packed record that this code writes: an item ends at 400 KB, and an update may add to it.
-const PACKED_BYTES: usize = 380 * 1000;
+/// Most bytes of an inline record that this code writes: an item ends at 400 KB, and an update may add to it.
+const INLINE_BYTES: usize = 380 * 1000;
 
 /// The longest attribute name that this code writes, in bytes: DynamoDB's limit is 64 KB.
 const LONGEST_NAME: usize = 60_000;
@@ -35,8 +30,11 @@ const STEPS_PER_TRANSACTION: usize = 100;
 /// Most bytes of one transaction: DynamoDB's limit is 4 MB.
 const TRANSACTION_BYTES: usize = 3_500_000;
 
-/// Most values that are replaced within a wide record; above it, the record is written anew.
-const REPLACED_VALUES: usize = 90;
+/// Most changes that are tried as an update expression, which holds 300 operators at most.
+const MOST_CHANGES: usize = 300;
+
+/// Calls that are kept for cleaning up before a save gives up.
+const CALLS_KEPT: u32 = 12;
 
 /// What is left to do for one record of a save.
 #[derive(Debug)]
@@ -45,16 +43,13 @@ struct Plan<'a> {
     key: RecordKey,
     /// None until the record was read, for what an update expression can't say.
     steps: Option<Vec<Step>>,
-    /// A generation written for `steps`, that nothing names if they are refused.
-    written: Option<String>,
-    /// What `steps` make unreachable.
-    leftovers: Leftovers,
-}
-
-#[derive(Debug, Default)]
-struct Leftovers {
-    generation: Option<String>,
-    sorts: Vec<String>,
+    /// A generation that was written beforehand, as it is too large for a transaction. If the steps are refused, nothing
+    /// names it.
+    staged: Option<Generation>,
+    /// Sort keys of what nothing names once the steps are done.
+    leftovers: Vec<String>,
+    /// Whether the steps write all of the record anew, after which what an earlier save left is looked for.
+    is_whole: bool,
 }
 
 impl Writer {
@@ -64,27 +59,41 @@ impl Writer {
     /// Saving the same again changes nothing.
     ///
     /// # Errors
-    /// [`Error::conflict`] where a rule forbids the change; [`Error::unavailable`] when it could not be made durable.
+    /// [`Error::conflict`] where a rule forbids the change; [`Error::record_too_large`]; [`Error::unavailable`] when it could
+    /// not be made durable.
     pub async fn save(&self, feature: &Feature, saves: &[Save]) -> Result<(), Error> {
         let mut plans: Vec<Plan<'_>> = saves
             .iter()
             .map(|save| {
                 let key = RecordKey::new(feature, &save.scope, &save.id);
                 let steps = update(feature, &key, save).map(|step| vec![step]);
-                Plan { save, key, steps, written: None, leftovers: Leftovers::default() }
+                Plan { save, key, steps, staged: None, leftovers: Vec::new(), is_whole: false }
             })
             .collect();
         let mut backoff = Backoff::default();
+        let mut is_again = false;
         while !plans.is_empty() {
-            plans = in_parallel(plans.into_iter().map(|plan| self.prepare(feature, plan)).collect()).await?;
+            // Every record is looked at before the first is written, so that one that is refused refuses the whole save.
+            if let Err(error) = self.prepare(feature, &mut plans).await {
+                // Not what was asked for is too much to read, but what was spent on attempts that others were in the way of.
+                let is_spent = is_again && error.kind() == Kind::AnswerTooLarge;
+                let error = if is_spent { Error::unavailable().caused_by(error) } else { error };
+                return self.give_up(plans, error).await;
+            }
+            is_again = true;
             let transaction = next_transaction(&plans);
             let steps: Vec<Step> =
                 plans[..transaction].iter().flat_map(|plan| plan.steps.iter().flatten().cloned()).collect();
-            match self.write(steps).await? {
+            let outcome = match self.write(steps).await {
+                Ok(outcome) => outcome,
+                Err(error) => return self.give_up(plans, error).await,
+            };
+            match outcome {
                 Outcome::Done => {
                     for plan in plans.drain(..transaction) {
-                        self.clean_up(&plan.key, plan.leftovers).await;
+                        self.clean_up(plan).await;
                     }
+                    continue;
                 }
                 Outcome::Refused(refused) => {
                     let mut first = 0;
@@ -92,14 +101,10 @@ impl Writer {
                         let count = plan.steps.as_ref().map_or(0, Vec::len);
                         let was_update = matches!(plan.steps.as_deref(), Some([Step::Update { .. }]));
                         if refused.iter().any(|index| (first..first + count).contains(index)) {
-                            if self.was_written(plan).await? {
-                                plan.steps = Some(Vec::new());
-                            } else {
-                                self.withdraw(plan).await;
-                                // An update that was refused is read once, without waiting: nobody collided.
-                                if !was_update {
-                                    backoff.wait().await?;
-                                }
+                            self.withdraw(plan).await?;
+                            // An update that was refused is read once, without waiting: nobody collided.
+                            if !was_update {
+                                backoff.wait().await?;
                             }
                         }
                         first += count;
@@ -107,24 +112,45 @@ impl Writer {
                 }
                 Outcome::Collided => backoff.wait().await?,
             }
+            if budget::calls_left() < CALLS_KEPT {
+                let error = Error::unavailable().caused_by("others wrote the same records each time");
+                return self.give_up(plans, error).await;
+            }
         }
         Ok(())
     }
 
-    /// Reads the record and works out its steps, where that was not done yet.
-    async fn prepare<'a>(&self, feature: &Feature, mut plan: Plan<'a>) -> Result<Plan<'a>, Error> {
-        if plan.steps.is_some() {
-            return Ok(plan);
+    /// Reads the records and works out their steps, where that was not done yet.
+    async fn prepare(&self, feature: &Feature, plans: &mut [Plan<'_>]) -> Result<(), Error> {
+        let unread: Vec<&RecordKey> = plans.iter().filter(|plan| plan.steps.is_none()).map(|plan| &plan.key).collect();
+        if unread.is_empty() {
+            return Ok(());
         }
-        let mut stored = self.reader.load(&plan.key).await?;
-        if let Shape::Deleted(unswept) = &stored.shape {
+        let mut stored = self.reader.load_all(&unread).await?;
+        for plan in plans.iter_mut().filter(|plan| plan.steps.is_none()) {
+            let stored = stored.remove(&plan.key.partition).unwrap_or_default();
+            let is_staged = plan.staged.take().is_some_and(|staged| is_named(&stored, &staged));
+            if is_staged {
+                // Refused by its own work: the answer of the first attempt was lost, and the call, made again, met it.
+                plan.steps = Some(Vec::new());
+                continue;
+            }
+            self.work_out(feature, plan, stored).await?;
+        }
+        Ok(())
+    }
+
+    /// Works out the steps that make of a record what its save says.
+    async fn work_out(&self, feature: &Feature, plan: &mut Plan<'_>, mut stored: Stored) -> Result<(), Error> {
+        let is_deleted = stored.shape == Shape::Deleted;
+        if is_deleted {
             if !plan.save.revives {
                 plan.steps = Some(Vec::new());
-                return Ok(plan);
+                return Ok(());
             }
-            plan.leftovers.generation.clone_from(unswept);
-            stored.content = Content::default();
+            stored.content = super::change::Content::default();
         }
+        // Whose the record is decides before anything is compared, and where it would stand afterwards too.
         if feature.in_documents && stored.shape.is_there() {
             plan.save.scope.check(&stored.content.place)?;
         }
@@ -140,90 +166,115 @@ impl Writer {
         if feature.in_documents {
             plan.save.scope.check(&next.place)?;
         }
-        let deleted = matches!(stored.shape, Shape::Deleted(_));
-        if next == stored.content && stored.revision.is_some() && !deleted {
+        if next == stored.content && stored.revision.is_some() && !is_deleted {
             plan.steps = Some(Vec::new());
-            return Ok(plan);
+            return Ok(());
         }
+        plan.leftovers.clone_from(&stored.layout.strays);
         let seen = condition(&stored);
-        if let Shape::Wide(generation) = &stored.shape {
-            if let Some(steps) = self.replace(feature, &mut plan, generation, &stored, &next).await? {
+        let revision = stored.revision.map_or_else(item::first_revision, |revision| revision + 1);
+        let path = format!("{}.{}", feature.name, plan.save.id);
+        let mut head = item::bare(feature, &plan.save.scope, &plan.key, &plan.save.id, &next, revision);
+        if let Shape::Split(generation) = &stored.shape {
+            let rewritten = stored.layout.rewrite(&plan.key, generation, &stored.content, &next, &path)?;
+            head.extend(split::named_by(&rewritten.generation));
+            let mut steps = vec![Step::Put { item: head.clone(), condition: Some(seen.clone()) }];
+            steps.extend(rewritten.steps);
+            if fits_transaction(&steps) {
                 plan.steps = Some(steps);
-                return Ok(plan);
+                return Ok(());
             }
-            plan.leftovers.generation = Some(generation.clone());
-        }
-        let mut item = item::bare(feature, &plan.save.scope, &plan.key, &plan.save.id, &next);
-        let fits = item::bytes(next.slots.iter()) + item::size(&item) <= PACKED_BYTES;
-        let is_nameable = next.slots.keys().all(|slot| item::attribute(slot).len() <= LONGEST_NAME);
-        if matches!(stored.shape, Shape::Wide(_)) || !fits || !is_nameable {
-            let generation = self.write_generation(&plan.key, &next.slots).await?;
-            item.insert(GENERATION.to_owned(), text(&generation));
-            plan.written = Some(generation);
         } else {
-            item.extend(next.slots.iter().map(|(slot, value)| (item::attribute(slot), item::encode(value.as_ref()))));
+            let fits = item::bytes(next.slots.iter()) + item::size(&head) <= INLINE_BYTES;
+            let is_nameable = next.slots.keys().all(|slot| item::attribute(slot).len() <= LONGEST_NAME);
+            if fits && is_nameable {
+                let values = next.slots.iter();
+                head.extend(values.map(|(slot, value)| (item::attribute(slot), item::encode(value.as_ref()))));
+                plan.steps = Some(vec![Step::Put { item: head, condition: Some(seen) }]);
+                // The delete of the old one may have been cut off.
+                plan.is_whole = is_deleted;
+                return Ok(());
+            }
         }
-        plan.steps = Some(vec![Step::Put { item, condition: Some(seen) }]);
-        Ok(plan)
+        let (generation, chunks) = split::generation(&plan.key, next.slots.iter(), &path)?;
+        head.extend(split::named_by(&generation));
+        plan.steps = Some(self.whole(plan, head, seen, &generation, chunks).await?);
+        Ok(())
     }
 
-    /// The steps that replace single values of a wide record, unless they are too many for a transaction.
-    async fn replace(
+    /// The steps that write a record in a new generation: one transaction, or where that is too large, its first item after
+    /// the rest was staged.
+    async fn whole(
         &self,
-        feature: &Feature,
         plan: &mut Plan<'_>,
-        generation: &str,
-        stored: &Stored,
-        next: &Content,
-    ) -> Result<Option<Vec<Step>>, Error> {
-        let changed: BTreeMap<&Slot, &Option<Json>> =
-            next.slots.iter().filter(|(slot, value)| stored.content.slots.get(slot) != Some(value)).collect();
-        if changed.len() > REPLACED_VALUES {
-            return Ok(None);
+        head: Item,
+        seen: Expression,
+        generation: &Generation,
+        chunks: Vec<Item>,
+    ) -> Result<Vec<Step>, Error> {
+        plan.is_whole = true;
+        let head = Step::Put { item: head, condition: Some(seen) };
+        let mut steps = vec![head.clone()];
+        steps.extend(chunks.iter().cloned().map(|item| Step::Put { item, condition: None }));
+        if fits_transaction(&steps) {
+            return Ok(steps);
         }
-        let mut item = item::bare(feature, &plan.save.scope, &plan.key, &plan.save.id, next);
-        item.insert(GENERATION.to_owned(), text(generation));
-        let mut steps = vec![Step::Put { item, condition: Some(condition(stored)) }];
-        let mut pieces = Vec::new();
-        for (slot, value) in changed {
-            let written = wide::encode(&plan.key, generation, slot, value.as_ref());
-            pieces.extend(written.pieces);
-            steps.push(Step::Put { item: written.item, condition: None });
-            plan.leftovers.sorts.extend(stored.pieces.get(slot).into_iter().flatten().cloned());
-        }
-        if steps.iter().map(Step::bytes).sum::<usize>() > TRANSACTION_BYTES {
-            plan.leftovers.sorts.clear();
-            return Ok(None);
-        }
-        self.put_all(pieces).await?;
-        Ok(Some(steps))
+        plan.staged = Some(generation.clone());
+        self.stage(chunks).await?;
+        Ok(vec![head])
     }
 
-    /// Whether a refused plan is in the table all the same: its answer was lost, and the call, made again, met its own work.
-    async fn was_written(&self, plan: &Plan<'_>) -> Result<bool, Error> {
-        let Some(written) = &plan.written else { return Ok(false) };
-        Ok(matches!(self.reader.load(&plan.key).await?.shape, Shape::Wide(generation) if generation == *written))
-    }
-
-    /// Forgets the steps of a plan that were refused, and what was written for them.
-    async fn withdraw(&self, plan: &mut Plan<'_>) {
+    /// Forgets the steps of a plan that were refused, and deletes what was staged for them.
+    async fn withdraw(&self, plan: &mut Plan<'_>) -> Result<(), Error> {
         plan.steps = None;
-        let leftovers = Leftovers { generation: plan.written.take(), sorts: Vec::new() };
-        plan.leftovers = Leftovers::default();
-        self.clean_up(&plan.key, leftovers).await;
+        plan.leftovers.clear();
+        plan.is_whole = false;
+        if plan.staged.is_some() && !self.unstage(plan).await? {
+            // Its own work: `prepare` finds that again, and is done.
+            return Ok(());
+        }
+        plan.staged = None;
+        Ok(())
     }
 
-    /// Deletes what nothing refers to any more. The save is durable already, so a failure here is only logged.
-    async fn clean_up(&self, key: &RecordKey, leftovers: Leftovers) {
-        if let Some(generation) = leftovers.generation
-            && let Err(error) = self.sweep(key, &generation).await
-        {
-            tracing::warn!(code = error.kind().code(), "a replaced generation could not be deleted");
+    /// Deletes what was staged for a plan, and nothing else: what others staged, they are about to name. False where the
+    /// record names it, as the plan took effect after all.
+    async fn unstage(&self, plan: &Plan<'_>) -> Result<bool, Error> {
+        let Some(staged) = &plan.staged else { return Ok(true) };
+        let beside = self.reader.beside(&plan.key.partition).await?;
+        let own = key::chunks_of(&staged.name);
+        let strays = beside.strays.into_iter().filter(|sort| sort.starts_with(&own)).collect();
+        self.delete_all(&plan.key, strays).await?;
+        Ok(beside.generation.as_deref() != Some(&staged.name))
+    }
+
+    /// Ends a save that failed, and deletes what it staged, unless it took effect all the same.
+    async fn give_up(&self, plans: Vec<Plan<'_>>, error: Error) -> Result<(), Error> {
+        for plan in &plans {
+            if let Err(error) = self.unstage(plan).await {
+                tracing::warn!(code = error.kind().code(), "what a save staged could not be deleted");
+            }
         }
-        if let Err(error) = self.delete_all(key, leftovers.sorts).await {
-            tracing::warn!(code = error.kind().code(), "a replaced value could not be deleted");
+        Err(error)
+    }
+
+    /// Deletes what nothing refers to any more. The save is durable already, so a failure here is only logged: the next save
+    /// that reads the record, and its delete, find it again.
+    async fn clean_up(&self, plan: Plan<'_>) {
+        let cleaned =
+            if plan.is_whole { self.sweep(&plan.key).await } else { self.delete_all(&plan.key, plan.leftovers).await };
+        if let Err(error) = cleaned {
+            tracing::warn!(code = error.kind().code(), "what a save left could not be deleted");
         }
     }
+}
+
+fn is_named(stored: &Stored, staged: &Generation) -> bool {
+    matches!(&stored.shape, Shape::Split(generation) if generation.name == staged.name)
+}
+
+fn fits_transaction(steps: &[Step]) -> bool {
+    steps.len() <= STEPS_PER_TRANSACTION && steps.iter().map(Step::bytes).sum::<usize>() <= TRANSACTION_BYTES
 }
 
 /// The save as one update expression, where one can say it.
@@ -231,13 +282,14 @@ fn update(feature: &Feature, key: &RecordKey, save: &Save) -> Option<Step> {
     if (feature.in_documents && save.scope.is_limited()) || author::checked(feature, &save.scope).is_some() {
         return None;
     }
-    let combines = save.changes.iter().any(|change| matches!(change.rule, Rule::Combine(_)));
-    if combines || save.changes.len() > CHANGES_PER_UPDATE {
+    // An operator is the least that a change is.
+    if save.changes.len() > MOST_CHANGES {
         return None;
     }
     let mut expression = Expression::default();
     expression.require_none(GENERATION);
     expression.require_none(DELETED);
+    expression.increase(REVISION, numeral(item::first_revision()));
     for (attribute, value) in item::identity(key, &save.id) {
         expression.set(attribute, value);
     }
@@ -256,22 +308,14 @@ fn update(feature: &Feature, key: &RecordKey, save: &Save) -> Option<Step> {
         match change.rule {
             Rule::Missing => expression.fill(&attribute, value),
             Rule::Set => expression.set(&attribute, value),
-            Rule::Once => {
-                let (name, value) = (expression.name(&attribute), expression.value(value));
-                expression.sets.push(format!("{name}=if_not_exists({name},{value})"));
-                expression.conditions.push(format!("(attribute_not_exists({name}) OR {name}={value})"));
-            }
-            Rule::UnlessDeleted => {
-                let (name, value) = (expression.name(&attribute), expression.value(value));
-                expression.sets.push(format!("{name}={value}"));
-                let null = expression.value(text("NULL"));
-                expression.conditions.push(format!("NOT attribute_type({name},{null})"));
-            }
+            Rule::Once => expression.fill_once(&attribute, value),
+            Rule::UnlessDeleted => expression.set_unless_deleted(&attribute, value),
             Rule::Combine(_) => return None,
         }
     }
     let is_nameable = expression.names.values().all(|name| name.len() <= LONGEST_NAME);
-    (is_nameable && expression.bytes <= PACKED_BYTES).then(|| Step::Update { key: key.clone(), expression })
+    let fits = is_nameable && expression.bytes <= INLINE_BYTES && expression.is_within_limits();
+    fits.then(|| Step::Update { key: key.clone(), expression })
 }
 
 fn place(
@@ -292,7 +336,7 @@ fn place(
 fn condition(stored: &Stored) -> Expression {
     let mut condition = Expression::default();
     match &stored.revision {
-        Some(revision) => condition.require(REVISION, text(revision)),
+        Some(revision) => condition.require(REVISION, numeral(revision)),
         None => condition.require_none(PARTITION),
     }
     condition
