@@ -68,9 +68,7 @@ fn calls(name: &str) -> Vec<(&'static str, String)> {
         ("recordings", "upload") => vec![("Save", files[1].1.to_owned())],
         ("recordings", "upload-delete") => vec![("Delete", files[1].1.to_owned())],
         (_, "save") => vec![("Save", own)],
-        // A thread leaves a marker.
-        ("comments", "delete") => vec![("Mark", own), ("Delete", of_files.unwrap().1.to_owned())],
-        ("recordings", "delete") => vec![("Delete", own), ("Delete", of_files.unwrap().1.to_owned())],
+        ("comments" | "recordings", "delete") => vec![("Delete", own), ("Delete", of_files.unwrap().1.to_owned())],
         (_, "delete") => vec![("Delete", own)],
         _ => panic!("{name}: what may it do?"),
     }

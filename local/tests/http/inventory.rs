@@ -21,8 +21,7 @@ async fn fill(app: &App) {
     let metadata = json!({ "organizationId": "acme", "documentId": "d", "folderId": "f" });
     let large: Value = (0..500).map(|id| (id.to_string(), json!({ "commentText": "x".repeat(1000) }))).collect();
     for provider in &PROVIDERS {
-        for (id, fields) in
-            [("r", json!({ "metadata": metadata, "x": 1 })), ("large", json!({ "x": noise(900_000) }))]
+        for (id, fields) in [("r", json!({ "metadata": metadata, "x": 1 })), ("large", json!({ "x": noise(900_000) }))]
         {
             app.ok(&provider.operation("save"), &provider.save_request("acme", id, &fields)).await;
         }
