@@ -1,13 +1,11 @@
 //! The functions, as Lambda would run them: from an event's JSON to a response's JSON.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::BoxFuture;
 use http::Method;
-use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Context, LambdaEvent, Service as _, service_fn};
+use lambda_http::Context;
 use shared::access::{Access, Gate};
 use shared::edge;
 use shared::operation::Operation;
@@ -43,16 +41,9 @@ impl Function {
         let invoke = move |event: String, request_id: String| {
             let opened = Arc::clone(&opened);
             let invocation = async move {
-                let request: LambdaRequest = serde_json::from_str(&event)?;
-                drop(event);
-                let handler = service_fn(|request| async {
-                    let (response, line) = edge::handle::<O>(&opened.0, &opened.1, request).await;
-                    tracing::info!("{}", live::text(&line));
-                    Ok::<_, Infallible>(response)
-                });
-                let response = Adapter::from(handler).call(LambdaEvent::new(request, context(request_id))).await;
-                let Ok(response) = response;
-                serde_json::to_string(&response)
+                let (answer, line) = edge::invoke::<O>(&opened.0, &opened.1, &event, context(request_id)).await;
+                tracing::info!("{}", live::text(&line));
+                serde_json::to_string(&answer)
             };
             Box::pin(invocation) as BoxFuture<'static, _>
         };
@@ -76,7 +67,7 @@ impl Function {
     /// Invokes the function with an event's JSON; its answer is the response's JSON.
     ///
     /// # Errors
-    /// The event is not one of API Gateway's, or the answer has no JSON form.
+    /// The answer has no JSON form.
     pub async fn invoke(&self, event: String, request_id: String) -> serde_json::Result<String> {
         (self.invoke)(event, request_id).await
     }

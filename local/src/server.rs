@@ -106,7 +106,8 @@ impl Server {
         let (dynamodb, dynamodb_url) = listen_beside(options.port, 1).await?;
         let mut tasks = vec![store::serve_dynamodb(options.data_directory.as_deref(), dynamodb, stopping.clone())?];
         let (s3_url, temporary) = start_s3(&options, &mut tasks, stopping.clone()).await?;
-        let environment = environment(address, &dynamodb_url, &s3_url);
+        let origins: Vec<&str> = options.origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
+        let environment = environment(address, &dynamodb_url, &s3_url, &origins.join(","));
         let mut settings = options.settings;
         // The environment counts: what else is set may be of a real account.
         settings.extend(environment.environment.clone());
@@ -118,8 +119,6 @@ impl Server {
             }
             settings.extend([auth.setting(), (AUTHORIZATION.to_owned(), "required".to_owned())]);
         }
-        let origins: Vec<&str> = options.origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
-        settings.insert(ALLOWED_ORIGINS.to_owned(), origins.join(","));
         let setup = Setup::new(settings)?;
         let dynamodb = setup.table()?.client().clone();
         store::create_table(&setup, &dynamodb).await?;
@@ -212,10 +211,11 @@ async fn start_s3(
     Ok((url, temporary))
 }
 
-fn environment(address: SocketAddr, dynamodb: &str, s3: &str) -> Environment {
+fn environment(address: SocketAddr, dynamodb: &str, s3: &str, origins: &str) -> Environment {
     Environment::new(&[
         // A function that is called without a gateway before it.
         (AUTHORIZATION, "open"),
+        (ALLOWED_ORIGINS, origins),
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
         ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
         ("AWS_SESSION_TOKEN", ""),

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, header};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizer;
 use lambda_http::request::RequestContext;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::contract::Id;
+use crate::operation::is_json;
+use crate::origin::Origins;
 use crate::scope::Caller;
 use crate::setup::{Setup, SetupError};
 
@@ -32,7 +34,8 @@ const API_KEY: &str = "VELT_API_KEY";
 /// The setting that lets only authors change what they wrote.
 const AUTHORS_ONLY: &str = "AUTHORS_ONLY";
 
-/// The setting with the origins of the app's pages, comma-separated: those of the gateway's CORS.
+/// The setting with the origins of the app's pages, comma-separated: those of the gateway's CORS. Without it, the pages of
+/// this machine are known, as on a developer's desk.
 pub const ALLOWED_ORIGINS: &str = "ALLOWED_ORIGINS";
 
 /// The name under which the authorizer's answer carries a [`Grant`], as JSON text.
@@ -97,8 +100,8 @@ pub struct Gate {
     is_open: bool,
     api_key: Option<String>,
     authors_only: bool,
-    /// The origins whose pages may send forms; none where the stack does not say.
-    origins: Option<Vec<String>>,
+    /// The origins whose pages may send forms.
+    origins: Origins,
 }
 
 /// Neither `required` nor `open`, or neither `true` nor `false`.
@@ -123,8 +126,7 @@ impl Gate {
             Some("false") | None => false,
             Some(_) => return Err(invalid(AUTHORS_ONLY, "true or false")),
         };
-        let origins = setup.setting(ALLOWED_ORIGINS);
-        let origins = origins.map(|origins| origins.split(',').map(|origin| origin.trim().to_owned()).collect());
+        let origins = Origins::of(setup.setting(ALLOWED_ORIGINS).unwrap_or_default());
         Ok(Self { is_open, api_key: setup.setting(API_KEY).map(ToOwned::to_owned), authors_only, origins })
     }
 
@@ -139,7 +141,9 @@ impl Gate {
         headers: &HeaderMap,
         context: Option<&RequestContext>,
     ) -> Result<Caller, Error> {
-        self.check_origin(headers)?;
+        if access != Access::Anybody {
+            self.check_origin(headers)?;
+        }
         let grant = match access {
             _ if self.is_open => Grant::everything(),
             Access::Anybody => Grant::nothing(),
@@ -162,16 +166,14 @@ impl Gate {
 }
 
 impl Gate {
-    /// Refuses a form from a page that the stack does not know: browsers send forms with cookies and without asking first.
+    /// Refuses what a page of an unknown origin sent, unless it is JSON by its content type.
+    ///
+    /// For JSON, a browser asks the gateway's CORS first. Everything else it sends at once, with the visitor's cookies: forms,
+    /// text, bodies without a type, and types that only one of two readers takes for JSON. A page whose origin is `null`
+    /// (a sandboxed frame, a file) is unknown too.
     fn check_origin(&self, headers: &HeaderMap) -> Result<(), Error> {
-        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        let is_form = text(header::CONTENT_TYPE).is_some_and(|kind| kind.trim_start().starts_with("multipart/"));
-        match (&self.origins, text(header::ORIGIN)) {
-            (Some(origins), Some(origin)) if is_form && !origins.iter().any(|known| known == origin) => {
-                Err(Error::forbidden())
-            }
-            _ => Ok(()),
-        }
+        let is_known = headers.get_all(header::ORIGIN).iter().all(|origin| self.origins.allow(origin));
+        if is_known || is_json(headers) { Ok(()) } else { Err(Error::forbidden()) }
     }
 }
 

@@ -3,19 +3,49 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderValue, Response, header};
-use lambda_http::{Body, Request, RequestExt as _};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::{Body, Context, Request, RequestExt as _};
 
 use crate::access::Gate;
 use crate::error::Kind;
 use crate::line::{Line, Outcome};
+use crate::notes::Notes;
 use crate::operation::{FromRequest as _, IntoResponse as _, Operation};
-use crate::{Error, envelope, notes};
+use crate::{Error, envelope, gateway, notes};
 
 /// The longest an operation may take: API Gateway gives up on a function after 30 s.
 const LONGEST: Duration = Duration::from_secs(28);
 
 /// Kept of the function's own time to answer that the work was not done.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(500);
+
+/// Serves one event of API Gateway, given as JSON, by the operation `O`: what the function returns, and what there is to log.
+///
+/// Never fails: every failure is an answer.
+pub async fn invoke<O: Operation>(
+    gate: &Gate,
+    store: &O::Store,
+    event: &str,
+    context: Context,
+) -> (ApiGatewayV2httpResponse, Line) {
+    let (response, line) = match gateway::request(event) {
+        Ok(request) => handle::<O>(gate, store, request.with_lambda_context(context)).await,
+        Err(error) => {
+            let response = failure::<O>(&error);
+            let outcome = Outcome {
+                status: response.status().as_u16(),
+                error: Some(&error),
+                items: 0,
+                request_bytes: event.len(),
+                response_bytes: response.body().len(),
+                took: Duration::ZERO,
+            };
+            let line = Line::new(O::NAME, context.request_id, &outcome, Notes::default());
+            (response, line)
+        }
+    };
+    (gateway::answer(response), line)
+}
 
 /// Serves one request of the operation `O`: the answer, and what there is to log of it.
 ///
@@ -65,15 +95,32 @@ async fn answer<O: Operation>(gate: &Gate, store: &O::Store, request: Request) -
     O::run(store, &caller, read).await
 }
 
+/// Whether the caller accepts gzip, by RFC 9110 section 12.5.3: what is said of gzip by name counts before what is said
+/// of `*`, and a weight of 0 refuses.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-        value.split(',').any(|coding| {
-            let mut parts = coding.split(';').map(str::trim);
-            let name = parts.next().unwrap_or_default();
-            let refused = parts.filter_map(|part| part.strip_prefix("q=")).any(|q| q.parse() == Ok(0.0));
-            (name.eq_ignore_ascii_case("gzip") || name == "*") && !refused
-        })
-    })
+    let (mut by_name, mut by_star) = (None, None);
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    for member in values.flat_map(|value| value.split(',')) {
+        let mut parts = member.split(';').map(|part| part.trim_matches([' ', '\t']));
+        let coding = parts.next().unwrap_or_default();
+        let said = if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
+            &mut by_name
+        } else if coding == "*" {
+            &mut by_star
+        } else {
+            continue;
+        };
+        // Of a coding that is there twice, the refusal counts.
+        *said = Some(said.unwrap_or(true) && parts.all(is_weight_above_zero));
+    }
+    by_name.or(by_star).unwrap_or(false)
+}
+
+/// Whether a parameter of a coding is a weight from 0.001 to 1. Anything else is taken for a refusal: an answer without
+/// gzip is readable to everybody.
+fn is_weight_above_zero(parameter: &str) -> bool {
+    let weight = parameter.strip_prefix(['q', 'Q']).and_then(|rest| rest.trim_start().strip_prefix('='));
+    weight.and_then(|weight| weight.trim().parse::<f32>().ok()).is_some_and(|weight| weight > 0.0 && weight <= 1.0)
 }
 
 /// What is left of the invocation, less the time to answer.
@@ -112,8 +159,39 @@ mod tests {
             headers.insert(header::ACCEPT_ENCODING, value.parse().unwrap());
             accepts_gzip(&headers)
         };
-        assert!(accepts("gzip") && accepts("br, GZIP;q=0.5") && accepts("*"));
-        assert!(!accepts("br") && !accepts("gzip;q=0") && !accepts("gzip; q=0.0, br") && !accepts("identity"));
+        for accepted in [
+            "gzip",
+            "br, GZIP;q=0.5",
+            "*",
+            "x-gzip",
+            "gzip, *;q=0",
+            "*;q=0, gzip",
+            "gzip ; Q=1.000",
+            "gzip;q=0.001",
+            "identity;q=0,\tgzip",
+        ] {
+            assert!(accepts(accepted), "{accepted}");
+        }
+        for refused in [
+            "",
+            "br",
+            "gzip;q=0",
+            "gzip; q=0.0, br",
+            "identity",
+            "gzip;q=0, *",
+            "*;q=0.5, gzip;q=0",
+            "gzip;Q=0",
+            "GZIP ; Q = 0.000",
+            "*;q=0",
+            "gzip, gzip;q=0",
+            "gzip;q=0.0;x=1",
+            "gzip;q=",
+            "gzip;q=-1",
+            "gzip;q=nan",
+            "gzipped",
+        ] {
+            assert!(!accepts(refused), "{refused}");
+        }
         assert!(!accepts_gzip(&HeaderMap::new()));
     }
 }

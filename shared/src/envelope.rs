@@ -61,6 +61,7 @@ pub fn success<T: Serialize>(data: Option<&T>, gzip: bool) -> Result<Response<Bo
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     let (body, bytes) = if gzip && text.len() >= COMPRESS_FROM_BYTES {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -98,6 +99,7 @@ pub fn failure(error: &Error) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if error.kind() == Kind::Unavailable {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     }

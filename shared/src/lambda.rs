@@ -3,7 +3,8 @@
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lambda_http::{Error, service_fn};
+use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
+use serde_json::value::RawValue;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -29,12 +30,14 @@ pub async fn run<O: Operation>() -> Result<(), Error> {
     setup.table()?.connect().await;
     let (gate, store) = (&Gate::open(&setup)?, &O::Store::open(&setup)?);
     let (log, is_first) = (&Log::open(&setup), &AtomicBool::new(true));
-    lambda_http::run(service_fn(|request| async move {
-        let (response, line) = edge::handle::<O>(gate, store, request).await;
+    let invoke = async |event: LambdaEvent<Box<RawValue>>| {
+        // On the heap, as all that a save holds while it waits is too much for a stack.
+        let invoked = Box::pin(edge::invoke::<O>(gate, store, event.payload.get(), event.context));
+        let (answer, line) = invoked.await;
         log.write(if is_first.swap(false, Ordering::Relaxed) { line.of_cold_start() } else { line });
-        Ok::<_, Error>(response)
-    }))
-    .await
+        Ok::<_, Error>(answer)
+    };
+    lambda_runtime::run(service_fn(invoke)).await
 }
 
 /// Where the lines of requests go: standard output, which Lambda hands on to CloudWatch Logs.

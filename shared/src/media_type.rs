@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use http::{HeaderMap, header};
+
 /// The longest essence, in bytes: RFC 6838 ends each of its two names at 127.
 const LONGEST: usize = 255;
 
@@ -34,6 +36,20 @@ impl Essence {
         let mut members = members(value).into_iter().map(Self::of);
         let first = members.next()??;
         members.all(|member| member.as_ref() == Some(&first)).then_some(first)
+    }
+
+    /// Reads the essence of all the `Content-Type` headers of a request, as [`Essence::of_header`] reads one.
+    #[must_use]
+    pub fn of_request(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+        let mut read = || values.next().map(|value| value.to_str().ok().and_then(Self::of_header));
+        let first = read()??;
+        while let Some(other) = read() {
+            if other.as_ref() != Some(&first) {
+                return None;
+            }
+        }
+        Some(first)
     }
 
     /// The essence as text.
@@ -127,5 +143,16 @@ mod tests {
         assert_eq!(of("application/json, multipart/form-data"), None);
         assert_eq!(of("application/json,"), None);
         assert_eq!(of("application/json; a=b,c"), None);
+        let of = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::CONTENT_TYPE, value.parse().unwrap());
+            }
+            Essence::of_request(&headers).map(|essence| essence.as_str().to_owned())
+        };
+        assert_eq!(of(&["application/json", "Application/Json;a=b"]), json);
+        for none in [&[][..], &["application/json", "text/plain"], &["text/plain", "é"], &["é"]] {
+            assert!(of(none).is_none(), "{none:?}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::access::Access;
+use crate::media_type::Essence;
 use crate::scope::Caller;
 use crate::setup::Store;
 use crate::{Error, envelope, json};
@@ -73,17 +74,24 @@ impl<T: DeserializeOwned + Send> FromRequest for Json<T> {
     }
 }
 
+/// The media type of JSON.
+const JSON: &str = "application/json";
+
+/// Whether a request's body is declared as JSON and as nothing else.
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
+    Essence::of_request(headers).is_some_and(|essence| essence.as_str() == JSON)
+}
+
 /// Only JSON by name: a page of another origin can send other types without asking the gateway's CORS first.
 ///
 /// # Errors
 /// [`Error::unsupported_media_type`] for any other.
 pub fn require_json(headers: &HeaderMap) -> Result<(), Error> {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = value.and_then(|value| value.split(';').next()).map(str::trim);
-    match essence {
-        Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
-        _ => Err(Error::unsupported_media_type("application/json", value)),
+    if is_json(headers) {
+        return Ok(());
     }
+    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    Err(Error::unsupported_media_type(JSON, declared))
 }
 
 /// A success.

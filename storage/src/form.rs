@@ -10,6 +10,7 @@ use serde::Deserialize;
 use shared::Error;
 use shared::contract::{Id, Metadata, Object, TextOrNumber, optional_id, version};
 use shared::json::{optional_text, read_part};
+use shared::media_type::Essence;
 use shared::notes;
 use shared::operation::FromRequest;
 use shared::records::Place;
@@ -195,10 +196,11 @@ pub fn complete(file: &mut Description, name: Option<String>, kind: Option<Strin
 impl FromRequest for Upload {
     async fn from_request(parts: &Parts, body: Body) -> Result<Self, Error> {
         const FORM: &str = "multipart/form-data";
-        let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let is_form =
-            |kind: &&str| kind.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(FORM));
-        let kind = kind.filter(is_form).ok_or_else(|| Error::unsupported_media_type(FORM, kind))?;
+        let declared = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if Essence::of_request(&parts.headers).is_none_or(|essence| essence.as_str() != FORM) {
+            return Err(Error::unsupported_media_type(FORM, declared));
+        }
+        let kind = declared.unwrap_or_default();
         let boundary = parse_boundary(kind).map_err(|_| Error::invalid("Content-Type", "has no boundary"))?;
         let body = match body {
             Body::Binary(bytes) => Bytes::from(bytes),

@@ -34,6 +34,26 @@ async fn the_binaries_serve_the_deployed_paths() {
     assert!(lines.iter().all(|line| line["_aws"].is_null()), "no metrics where no namespace is set");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_odd_event_fails_a_binary() {
+    let server = server().await;
+    let watch = Watch::start(&server.environment.environment).await;
+    for (pointer, value) in [
+        ("/rawQueryString", "t=a b"),
+        ("/rawQueryString", "t=\"x\""),
+        ("/headers/x-forwarded-proto", "https,http"),
+        ("/headers/host", "not a host"),
+        ("/headers/user-agent", "\u{fffd}\u{0}"),
+    ] {
+        let mut event: Value = serde_json::from_str(&read("events/comments-get.json")).unwrap();
+        *event.pointer_mut(pointer).unwrap() = json!(value);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), event.to_string()).unwrap();
+        let response = watch.invoke_by_file("comments-get", file.path()).await;
+        assert_eq!(response["statusCode"], 200, "{pointer} {value}: {response}");
+    }
+}
+
 /// The functions, each with what it is to be answered after: those that make what others name come first.
 fn in_order(server: &Server) -> Vec<String> {
     let mut names: Vec<String> = functions(server).iter().map(|function| function.name.to_owned()).collect();

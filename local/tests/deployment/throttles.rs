@@ -45,6 +45,7 @@ async fn a_throttled_call_that_is_repeated_is_counted() {
     let (gate, reader) = (Gate::open(&setup).unwrap(), Reader::open(&setup).unwrap());
     let body = json!({ "organizationId": "acme", "commentAnnotationIds": ["t"] }).to_string();
     let request = Request::post(comments::Get::PATH).header("content-type", "application/json");
-    let (response, line) = edge::handle::<comments::Get>(&gate, &reader, request.body(body.into()).unwrap()).await;
+    let request = request.body(body.into()).unwrap();
+    let (response, line) = Box::pin(edge::handle::<comments::Get>(&gate, &reader, request)).await;
     assert_eq!((response.status(), line.throttles), (StatusCode::OK, Some(2)));
 }

@@ -15,6 +15,7 @@ mod comments_history;
 mod comments_save;
 mod cost;
 mod cost_page;
+mod cross_site;
 mod exactness;
 mod faults;
 mod gateway;
@@ -24,6 +25,7 @@ mod lifetime;
 mod logs;
 
 mod notifications;
+mod odd_requests;
 mod outage;
 mod reactions;
 mod recordings;

@@ -11,7 +11,7 @@ from samtranslator.yaml_helper import yaml_parse
 # A shared secret and a key, as moto stumbles over a policy that a condition leaves out.
 PARAMETERS = {
     # That of the sample events.
-    "AllowedOrigins": "https://app.acme.example",
+    "AllowedOrigins": "http://localhost:5173",
     "AuthSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:tokens",
     "TableKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000",
 }
