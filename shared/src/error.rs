@@ -191,15 +191,26 @@ impl Error {
         )
     }
 
-    /// The record under `field` would be larger than any get can answer.
-    pub fn record_too_large(field: impl fmt::Display, bytes: usize) -> Self {
+    /// The record under `field` would have so many bytes when compressed, and so many of text: more than a get can answer.
+    pub fn record_too_large(field: impl fmt::Display, bytes: usize, text: usize) -> Self {
         Self::new(
             Kind::RequestTooLarge,
             format!(
-                "{field}: the record would have {bytes} bytes when compressed, more than {}, which is what a get can \
-                 answer: save less in it",
+                "{field}: the record would have {text} bytes, and {bytes} when compressed, more than {} and {}, which is \
+                 what a get can answer: save less in it",
+                limits::RECORD_TEXT_BYTES,
                 limits::RECORD_BYTES,
             ),
+        )
+    }
+
+    /// A save of `field` has so many fields and comments.
+    #[must_use]
+    pub fn too_many_values(field: &str, count: usize) -> Self {
+        let limit = limits::VALUES;
+        Self::new(
+            Kind::RequestTooLarge,
+            format!("{field}: has {count} fields and comments, more than {limit}: save fewer at a time"),
         )
     }
 

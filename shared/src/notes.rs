@@ -26,6 +26,8 @@ pub struct Notes {
     pub sdk_version: Option<String>,
     /// What calls under way may cost at most.
     reserved: Usage,
+    /// How many bytes of compressed values were read, as they are uncompressed.
+    text_bytes: usize,
 }
 
 /// What a request asked of DynamoDB.
@@ -65,6 +67,16 @@ pub(crate) fn spent() -> Option<Usage> {
             }
         })
         .ok()
+}
+
+/// Notes that values were uncompressed to so many bytes; how many there were so far.
+pub(crate) fn text_bytes(bytes: usize) -> usize {
+    let mut total = bytes;
+    note(|notes| {
+        notes.text_bytes += bytes;
+        total = notes.text_bytes;
+    });
+    total
 }
 
 /// Reserves, or with negative units gives back, one call that may cost so many read units.

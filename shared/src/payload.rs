@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::Error;
 use crate::contract::{Id, Metadata, Object};
 use crate::json::Fields;
-use crate::limits::FIELD_NAME_BYTES;
+use crate::limits::{self, FIELD_NAME_BYTES};
 use crate::records::change::Move;
 use crate::scope::{Caller, Scope};
 
@@ -56,6 +56,7 @@ pub fn open(
     if records.is_empty() {
         return Err(Error::invalid(field, "is empty: at least one record is required"));
     }
+    limits::check_records(field, records.values())?;
     let mut organization = metadata.organization_id.clone();
     let mut payloads = Vec::with_capacity(records.len());
     for (id, fields) in records {

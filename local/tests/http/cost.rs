@@ -2,6 +2,7 @@
 
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
+use shared::Error;
 use shared::access::Gate;
 use shared::notes::{self, Usage};
 use shared::operation::{FromRequest as _, Operation};
@@ -23,14 +24,23 @@ impl Meter {
 
     /// Runs an operation and tells what it asked for.
     pub(crate) async fn run<O: Operation>(&self, request: Value) -> Usage {
+        let (answer, usage) = self.measure::<O>(request).await;
+        answer.unwrap();
+        usage
+    }
+
+    /// Runs an operation, which may refuse the request, and tells what it asked for.
+    pub(crate) async fn measure<O: Operation>(&self, request: Value) -> (Result<O::Answer, Error>, Usage) {
         let store = O::Store::open(&self.setup).unwrap();
         let request = http::Request::post(O::PATH).header(CONTENT_TYPE, "application/json").body(request.to_string());
         let (parts, body) = request.unwrap().into_parts();
-        let request = O::Request::from_request(&parts, body.into()).await.unwrap();
+        let request = match O::Request::from_request(&parts, body.into()).await {
+            Ok(request) => request,
+            Err(error) => return (Err(error), Usage::default()),
+        };
         let caller = Gate::open(&self.setup).unwrap().caller(O::ACCESS, &parts.headers, None).unwrap();
         let (answer, notes) = notes::taken(Box::pin(O::run(&store, &caller, request))).await;
-        answer.unwrap();
-        notes.usage
+        (answer, notes.usage)
     }
 }
 
@@ -75,14 +85,15 @@ async fn a_get_of_100_ids_is_one_call() {
     let metadata = json!({ "organizationId": "acme", "documentId": "d" });
     let save = json!({ "commentAnnotation": records(100, &json!({ "comments": {} })), "metadata": metadata });
     // A transaction costs twice what its writes do: two of them, and three entries in indexes.
-    assert_eq!(meter.run::<comments::Save>(save).await.calls, 1);
+    // Records are read before, to know what writing them costs.
+    assert_eq!(meter.run::<comments::Save>(save).await.calls, 2);
     let get = json!({ "organizationId": "acme", "commentAnnotationIds": ids(100) });
     assert_eq!(meter.run::<comments::Get>(get).await, usage(1, 100.0, 0.0));
     let get = json!({ "organizationId": "acme", "commentAnnotationIds": ids(150) });
     assert_eq!(meter.run::<comments::Get>(get).await.calls, 2);
 
     let save = json!({ "activity": records(100, &json!({})), "metadata": metadata });
-    assert_eq!(meter.run::<activity::Save>(save).await.calls, 1);
+    assert_eq!(meter.run::<activity::Save>(save).await.calls, 2);
     let get = json!({ "organizationId": "acme", "activityIds": ids(100) });
     assert_eq!(meter.run::<activity::Get>(get).await.calls, 1);
     let get = json!({ "organizationId": "acme", "notificationIds": ids(100) });

@@ -22,6 +22,7 @@ mod gateway;
 mod inventory;
 mod isolation;
 mod lifetime;
+mod limits;
 mod logs;
 
 mod notifications;

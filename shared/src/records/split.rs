@@ -27,7 +27,8 @@ use super::table::{PARTITION, SORT};
 use super::{Reader, Slot};
 use crate::Error;
 use crate::json::Json;
-use crate::limits::RECORD_BYTES;
+use crate::limits::{READ_TEXT_BYTES, RECORD_BYTES, RECORD_TEXT_BYTES};
+use crate::notes;
 
 /// About how much text a chunk of several values holds, in bytes: what a change of one of them costs to write.
 const CHUNK_BYTES: usize = 16 * 1024;
@@ -57,6 +58,9 @@ struct Chunk {
     text: usize,
 }
 
+/// A value of a record, by its slot; none where it was deleted.
+type Value = (Slot, Option<Json>);
+
 /// The values of a chunk.
 type Values<'a> = Vec<(&'a Slot, &'a Option<Json>)>;
 
@@ -85,10 +89,12 @@ pub(super) fn generation<'a>(
 ) -> Result<(Generation, Vec<Item>), Error> {
     let name = uuid::Uuid::new_v4().simple().to_string();
     let mut items = Vec::new();
+    let mut text = 0;
     for values in packed(slots) {
+        text += text_bytes(&values);
         items.extend(encode(key, &name, &new_chunk(), &values)?);
     }
-    check_size(items.iter().map(data_bytes).sum(), path)?;
+    check_size(items.iter().map(data_bytes).sum(), text, path)?;
     Ok((Generation { name, items: items.len() }, items))
 }
 
@@ -125,7 +131,9 @@ impl Layout {
         let joined = smallest.filter(|(_, chunk)| chunk.text < CHUNK_BYTES / 2).map(|(id, _)| id.as_str());
         touched.extend(joined);
         let mut steps = Vec::new();
-        let (mut items, mut bytes) = (generation.items, self.chunks.values().map(|chunk| chunk.bytes).sum::<usize>());
+        let mut items = generation.items;
+        let mut bytes: usize = self.chunks.values().map(|chunk| chunk.bytes).sum();
+        let mut text: usize = self.chunks.values().map(|chunk| chunk.text).sum();
         let mut write = |id: &str, values: &Values<'_>, before: usize| {
             let written = encode(key, &generation.name, id, values)?;
             let surplus = (written.len()..before).map(|part| Step::Delete {
@@ -135,13 +143,14 @@ impl Layout {
             steps.extend(surplus);
             items += written.len();
             bytes += written.iter().map(data_bytes).sum::<usize>();
+            text += text_bytes(values);
             steps.extend(written.into_iter().map(|item| Step::Put { item, condition: None }));
             Ok::<_, Error>(())
         };
-        let mut released = (0, 0);
+        let mut released = (0, 0, 0);
         for id in touched {
             let chunk = &self.chunks[id];
-            released = (released.0 + chunk.items, released.1 + chunk.bytes);
+            released = (released.0 + chunk.items, released.1 + chunk.bytes, released.2 + chunk.text);
             let kept = chunk.slots.iter().filter_map(|slot| next.slots.get_key_value(slot));
             let joining = if joined == Some(id) { std::mem::take(&mut added) } else { Vec::new() };
             for (index, values) in packed(kept.chain(joining)).iter().enumerate() {
@@ -154,15 +163,18 @@ impl Layout {
         for values in packed(added.into_iter()) {
             write(&new_chunk(), &values, 0)?;
         }
-        check_size(bytes - released.1, path)?;
+        check_size(bytes - released.1, text.saturating_sub(released.2), path)?;
         let generation = Generation { name: generation.name.clone(), items: items - released.0 };
         Ok(Rewritten { steps, generation })
     }
 }
 
-/// A record above it could not be answered.
-fn check_size(bytes: usize, path: &str) -> Result<(), Error> {
-    if bytes > RECORD_BYTES { Err(Error::record_too_large(path, bytes)) } else { Ok(()) }
+/// Refuses a record that could not be answered, or not be held while it is read.
+fn check_size(bytes: usize, text: usize, path: &str) -> Result<(), Error> {
+    if bytes > RECORD_BYTES || text > RECORD_TEXT_BYTES {
+        return Err(Error::record_too_large(path, bytes, text));
+    }
+    Ok(())
 }
 
 fn new_chunk() -> String {
@@ -173,16 +185,20 @@ fn data_bytes(item: &Item) -> usize {
     item.get(DATA).map_or(0, item::value_bytes)
 }
 
-fn text_bytes(slot: &Slot, value: Option<&Json>) -> usize {
+fn value_bytes(slot: &Slot, value: Option<&Json>) -> usize {
     let (Slot::Field(name) | Slot::Comment(name)) = slot;
     name.len() + value.map_or(0, |json| json.text().len())
+}
+
+fn text_bytes(values: &Values<'_>) -> usize {
+    values.iter().map(|(slot, value)| value_bytes(slot, value.as_ref())).sum()
 }
 
 /// Values in groups of about [`CHUNK_BYTES`], a larger one alone.
 fn packed<'a>(values: impl Iterator<Item = (&'a Slot, &'a Option<Json>)>) -> Vec<Values<'a>> {
     let mut groups: Vec<(usize, Values<'a>)> = Vec::new();
     for (slot, value) in values {
-        let bytes = text_bytes(slot, value.as_ref());
+        let bytes = value_bytes(slot, value.as_ref());
         match groups.last_mut() {
             Some((total, group)) if *total + bytes <= CHUNK_BYTES => {
                 *total += bytes;
@@ -225,9 +241,12 @@ fn compressed(entries: &[Entry<'_>]) -> io::Result<Vec<u8>> {
 }
 
 /// The values of a chunk, and how long its text is.
-fn decode(data: &[u8]) -> Result<(Vec<(Slot, Option<Json>)>, usize), Error> {
+fn decode(data: &[u8]) -> Result<(Vec<Value>, usize), Error> {
     let mut text = String::new();
     GzDecoder::new(data).read_to_string(&mut text).map_err(|error| Error::internal().caused_by(error))?;
+    if notes::text_bytes(text.len()) > READ_TEXT_BYTES {
+        return Err(Error::too_much_to_read());
+    }
     let entries: Vec<Vec<Json>> = serde_json::from_str(&text).map_err(|_| item::unreadable("a chunk is not JSON"))?;
     let to_value = |mut entry: Vec<Json>| {
         let value = if entry.len() == 2 { entry.pop() } else { None };
@@ -235,7 +254,9 @@ fn decode(data: &[u8]) -> Result<(Vec<(Slot, Option<Json>)>, usize), Error> {
         Some((item::slot(&name)?, value))
     };
     let values = entries.into_iter().map(|entry| to_value(entry).ok_or(item::unreadable("a value of no slot")));
-    Ok((values.collect::<Result<_, _>>()?, text.len()))
+    let values: Vec<Value> = values.collect::<Result<_, _>>()?;
+    let bytes = text_bytes(&values.iter().map(|(slot, value)| (slot, value)).collect());
+    Ok((values, bytes))
 }
 
 impl Reader {

@@ -5,6 +5,8 @@
 //! read, merged by [`super::change`] and written on the condition that nobody wrote between. Both are *steps*; several
 //! records' steps go into one transaction.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::backoff::Backoff;
@@ -17,6 +19,7 @@ use super::table::{BY_DOCUMENT, BY_FOLDER, PARTITION};
 use super::{Feature, Writer, author, budget, split};
 use crate::Error;
 use crate::error::Kind;
+use crate::limits;
 
 /// Most bytes of an inline record that this code writes: an item ends at 400 KB, and an update may add to it.
 const INLINE_BYTES: usize = 380 * 1000;
@@ -32,6 +35,17 @@ const TRANSACTION_BYTES: usize = 3_500_000;
 
 /// Most changes that are tried as an update expression, which holds 300 operators at most.
 const MOST_CHANGES: usize = 300;
+
+/// Records of one save that are not read to find out what writing them costs: three items of 400 KB, in the table and two
+/// indexes, are below [`limits::UNITS`].
+const UNREAD_RECORDS: usize = 3;
+
+/// Units for each KB of a record that is written in a transaction: two for the item, and one for its copy in each of two
+/// indexes.
+const UNITS_PER_KILOBYTE: usize = 4;
+
+/// About how many bytes a record's first item takes without its values.
+const BARE_BYTES: usize = 600;
 
 /// Calls that are kept for cleaning up before a save gives up.
 const CALLS_KEPT: u32 = 12;
@@ -62,6 +76,10 @@ impl Writer {
     /// [`Error::conflict`] where a rule forbids the change; [`Error::record_too_large`]; [`Error::unavailable`] when it could
     /// not be made durable.
     pub async fn save(&self, feature: &Feature, saves: &[Save]) -> Result<(), Error> {
+        let values: usize = saves.iter().map(|save| save.changes.len()).sum();
+        if values > limits::VALUES {
+            return Err(Error::too_many_values(feature.name, values));
+        }
         let mut plans: Vec<Plan<'_>> = saves
             .iter()
             .map(|save| {
@@ -70,11 +88,12 @@ impl Writer {
                 Plan { save, key, steps, staged: None, leftovers: Vec::new(), is_whole: false }
             })
             .collect();
+        let mut read = self.check_cost(feature, &plans).await?;
         let mut backoff = Backoff::default();
         let mut is_again = false;
         while !plans.is_empty() {
             // Every record is looked at before the first is written, so that one that is refused refuses the whole save.
-            if let Err(error) = self.prepare(feature, &mut plans).await {
+            if let Err(error) = self.prepare(feature, &mut plans, &mut read).await {
                 // Not what was asked for is too much to read, but what was spent on attempts that others were in the way of.
                 let is_spent = is_again && error.kind() == Kind::AnswerTooLarge;
                 let error = if is_spent { Error::unavailable().caused_by(error) } else { error };
@@ -120,13 +139,38 @@ impl Writer {
         Ok(())
     }
 
-    /// Reads the records and works out their steps, where that was not done yet.
-    async fn prepare(&self, feature: &Feature, plans: &mut [Plan<'_>]) -> Result<(), Error> {
-        let unread: Vec<&RecordKey> = plans.iter().filter(|plan| plan.steps.is_none()).map(|plan| &plan.key).collect();
-        if unread.is_empty() {
-            return Ok(());
+    /// Refuses a save of several records that would cost more than a request may, before the first is written: what a write
+    /// costs is the size of the record that it changes, which only reading it tells. A save of a few records is not read for
+    /// that, as the largest ones cost less. The records that were read, by their partitions.
+    async fn check_cost(&self, feature: &Feature, plans: &[Plan<'_>]) -> Result<HashMap<String, Stored>, Error> {
+        if plans.len() <= UNREAD_RECORDS {
+            return Ok(HashMap::new());
         }
-        let mut stored = self.reader.load_all(&unread).await?;
+        let keys: Vec<&RecordKey> = plans.iter().map(|plan| &plan.key).collect();
+        let stored = self.reader.load_all(&keys).await?;
+        let units = plans.iter().map(|plan| {
+            let known = stored.get(&plan.key.partition).map_or(0, |stored| item::bytes(stored.content.slots.iter()));
+            let values = plan.save.changes.iter().map(|change| (&change.slot, &change.value));
+            let kilobytes = (known + item::bytes(values) + BARE_BYTES).div_ceil(1024);
+            u32::try_from(kilobytes * UNITS_PER_KILOBYTE + 1).unwrap_or(u32::MAX)
+        });
+        let units: f64 = units.map(f64::from).sum();
+        if units > limits::UNITS { Err(Error::save_too_large(feature.name, units)) } else { Ok(stored) }
+    }
+
+    /// Works out the steps of records where that was not done yet, from what is stored of them: `read`, which is taken, or
+    /// what is read now.
+    async fn prepare(
+        &self,
+        feature: &Feature,
+        plans: &mut [Plan<'_>],
+        read: &mut HashMap<String, Stored>,
+    ) -> Result<(), Error> {
+        let unread: Vec<&RecordKey> = plans.iter().filter(|plan| plan.steps.is_none()).map(|plan| &plan.key).collect();
+        let mut stored = std::mem::take(read);
+        if stored.is_empty() && !unread.is_empty() {
+            stored = self.reader.load_all(&unread).await?;
+        }
         for plan in plans.iter_mut().filter(|plan| plan.steps.is_none()) {
             let stored = stored.remove(&plan.key.partition).unwrap_or_default();
             let is_staged = plan.staged.take().is_some_and(|staged| is_named(&stored, &staged));
