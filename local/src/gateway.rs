@@ -42,7 +42,7 @@ pub(crate) fn router(
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |origin, _| origins.allow(origin)))
         .allow_credentials(true)
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::HEAD, Method::POST])
         .allow_headers(ALLOWED_HEADERS.into_iter().chain(headers).collect::<Vec<_>>())
         .max_age(PREFLIGHT_AGE);
     let mut router = Router::new().route("/healthz", get(move || async move { Json(environment) }));

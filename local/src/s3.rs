@@ -1,12 +1,14 @@
 //! S3, embedded: `s3s-fs` over a directory, with the CORS of the template's buckets in front.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_sdk_s3::Client;
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::Request;
-use futures::stream;
+use futures::lock::Mutex;
+use futures::stream::{self, StreamExt as _};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use multer::parse_boundary;
@@ -62,13 +64,14 @@ fn reads(parts: &Parts) -> bool {
     matches!(asked.unwrap_or(parts.method.as_str()), "GET" | "HEAD")
 }
 
-async fn call(service: S3Service, origins: Origins, request: Request) -> http::Response<axum::body::Body> {
+async fn call(service: S3Service, origins: Origins, request: Request) -> http::Response<Body> {
     let (mut parts, body) = request.into_parts();
     if parts.headers.get(header::ORIGIN).is_some_and(|origin| origin == REDIRECTED) && reads(&parts) {
         // Where the page is, only the link was told. The signature of the URL is what opens the file.
         parts.headers.remove(header::ORIGIN);
     }
     if let Some(why) = origins.refuse(&parts.headers) {
+        drain(&mut body.into_data_stream()).await;
         return answer(StatusCode::FORBIDDEN, why);
     }
     let body = match form_boundary(&parts) {
@@ -78,18 +81,42 @@ async fn call(service: S3Service, origins: Origins, request: Request) -> http::R
         },
         None => body,
     };
+    let has_bytes = parts.headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
+    let (body, unread) = if parts.method == Method::PUT && has_bytes { shared(body) } else { (body, None) };
     let request = Request::from_parts(parts, body);
-    match service.call(request.map(s3s::Body::http_body_unsync)).await {
-        Ok(response) => response.map(axum::body::Body::new),
+    let response = match service.call(request.map(s3s::Body::http_body_unsync)).await {
+        Ok(response) => response.map(Body::new),
         Err(error) => {
             tracing::error!(?error, "the file store failed");
             answer(StatusCode::INTERNAL_SERVER_ERROR, "")
         }
+    };
+    if let Some(unread) = unread.filter(|_| !response.status().is_success()) {
+        drain(&mut *unread.lock().await).await;
     }
+    response
 }
 
-fn answer(status: StatusCode, why: &'static str) -> http::Response<axum::body::Body> {
-    let mut response = http::Response::new(axum::body::Body::from(why));
+/// Reads a body to its end: a client that is cut off while it sends never sees the answer.
+async fn drain(unread: &mut BodyDataStream) {
+    while let Some(Ok(_)) = unread.next().await {}
+}
+
+/// What is left of a body while another reads it.
+type Unread = Arc<Mutex<BodyDataStream>>;
+
+/// A body, and what is left of it when its reader is gone.
+fn shared(body: Body) -> (Body, Option<Unread>) {
+    let unread = Arc::new(Mutex::new(body.into_data_stream()));
+    let pieces = stream::unfold(Arc::clone(&unread), async |unread| {
+        let piece = unread.lock().await.next().await?;
+        Some((piece, unread))
+    });
+    (Body::from_stream(pieces), Some(unread))
+}
+
+fn answer(status: StatusCode, why: &'static str) -> http::Response<Body> {
+    let mut response = http::Response::new(Body::from(why));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
@@ -105,10 +132,10 @@ fn form_boundary(parts: &Parts) -> Option<String> {
 /// The form parser of the embedded S3 refuses a file by chance: where a piece of the body ends with what may be the beginning
 /// of a boundary, it joins it with the next piece, and takes no piece of more than 64 KB for that. A file that comes in one
 /// piece, with its boundary, never gets there.
-fn in_two(boundary: &str, mut form: Bytes) -> axum::body::Body {
+fn in_two(boundary: &str, mut form: Bytes) -> Body {
     let head = form.split_to(file_start(boundary, &form).unwrap_or(0));
     let pieces = [head, form].into_iter().filter(|piece| !piece.is_empty());
-    axum::body::Body::from_stream(stream::iter(pieces.map(Ok::<_, std::convert::Infallible>)))
+    Body::from_stream(stream::iter(pieces.map(Ok::<_, std::convert::Infallible>)))
 }
 
 /// Where in a form the bytes of its part `file` begin.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Response, header};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::{Body, Context, Request, RequestExt as _};
 
@@ -55,14 +55,18 @@ pub async fn handle<O: Operation>(gate: &Gate, store: &O::Store, request: Reques
     let gzip = accepts_gzip(request.headers());
     let request_id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
     let request_bytes = request.body().len();
+    let is_head = request.method() == Method::HEAD;
     let work = tokio::time::timeout(time_left(&request), answer::<O>(gate, store, request));
     let (outcome, notes) = notes::taken(work).await;
     let outcome = outcome.unwrap_or_else(|_| Err(Error::unavailable().caused_by("the request's time was over")));
     let items = outcome.as_ref().map_or(0, O::Answer::records);
-    let (response, error) = match outcome.and_then(|answer| answer.into_response(gzip)) {
+    let (mut response, error) = match outcome.and_then(|answer| answer.into_response(gzip)) {
         Ok(response) => (response, None),
         Err(error) => (failure::<O>(&error), Some(error)),
     };
+    if is_head {
+        *response.body_mut() = Body::Empty;
+    }
     let outcome = Outcome {
         status: response.status().as_u16(),
         error: error.as_ref(),
@@ -85,8 +89,13 @@ fn failure<O: Operation>(error: &Error) -> Response<Body> {
     response
 }
 
+/// Whether an operation that is served by one method answers another: `HEAD` is `GET` without a body.
+fn serves(own: &Method, asked: &Method) -> bool {
+    asked == own || (own == Method::GET && asked == Method::HEAD)
+}
+
 async fn answer<O: Operation>(gate: &Gate, store: &O::Store, request: Request) -> Result<O::Answer, Error> {
-    if request.method() != O::METHOD {
+    if !serves(&O::METHOD, request.method()) {
         return Err(Error::method_not_allowed(request.method(), &O::METHOD));
     }
     let caller = gate.caller(O::ACCESS, request.headers(), request.request_context_ref())?;

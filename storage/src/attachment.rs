@@ -113,6 +113,14 @@ impl Attachment {
         Ok(reader.find(self.storage.feature(), &self.scope, &filter).await?.pop())
     }
 
+    /// Refuses an attachment whose record stands where its caller's claims do not reach: nothing of it is to be touched.
+    ///
+    /// # Errors
+    /// [`Error::forbidden`], or the store did not answer.
+    pub async fn check_place(&self, reader: &Reader) -> Result<(), Error> {
+        reader.check_place(self.storage.feature(), &self.scope, &self.record_id()?).await
+    }
+
     /// What the keys of all its objects begin with. No two attachments share it.
     ///
     /// It holds no file name: names can be personal, and AWS may log keys.

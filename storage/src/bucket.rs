@@ -9,7 +9,7 @@ use aws_sdk_s3::config::{Builder, RequestChecksumCalculation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, MetadataDirective, ObjectIdentifier};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -19,13 +19,10 @@ use shared::aws::{Throttled, failed};
 use shared::setup::{Setup, SetupError};
 
 use crate::attachment::Storage;
-use crate::kind::BEGINNING;
+use crate::kind::{BEGINNING, UNKNOWN};
 
 /// How long one attempt of one call may take: joining the parts of a large upload is the longest.
 const ATTEMPT: Duration = Duration::from_secs(25);
-
-/// How long the redirect of a link is valid: long enough for a player that seeks, short enough to be private.
-const READABLE: Duration = Duration::from_mins(5);
 
 /// A bucket.
 #[derive(Clone, Debug)]
@@ -39,10 +36,19 @@ pub struct Bucket {
 pub struct Found {
     /// Its size in bytes.
     pub size: u64,
-    /// Its `Content-Type`.
-    pub kind: String,
     /// What changes when it does.
     pub tag: String,
+}
+
+/// How a URL shows an object.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The `Content-Type` that it is served with.
+    pub kind: &'a str,
+    /// The `Content-Disposition` that it is served with.
+    pub disposition: &'a str,
+    /// For how long the URL is good.
+    pub valid: Duration,
 }
 
 /// A part of a multipart upload, as S3 has it.
@@ -127,7 +133,6 @@ impl Bucket {
         };
         Ok(Some(Found {
             size: head.content_length().and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
-            kind: head.content_type().unwrap_or_default().to_owned(),
             tag: head.e_tag().unwrap_or_default().to_owned(),
         }))
     }
@@ -167,15 +172,16 @@ impl Bucket {
         Ok(Some((sha256.finalize().into(), beginning)))
     }
 
-    /// Copies an object within the bucket, if it is still the one with this tag; whether it was still there. S3
-    /// copies up to 5 GB in one call.
+    /// Copies an object within the bucket, as one of type `kind`, if it is still the one with this tag; whether it was still
+    /// there. S3 copies up to 5 GB in one call.
     ///
     /// # Errors
     /// The store did not do it.
-    pub async fn copy(&self, from: &str, found: &Found, to: &str) -> Result<bool, Error> {
+    pub async fn copy(&self, from: &str, found: &Found, to: &str, kind: &str) -> Result<bool, Error> {
         // The header is a URL's path; keys hold nothing but letters, digits, `-_=%/`, of which only `%` means something.
         let source = format!("{}/{}", self.name, from.replace('%', "%25"));
         let copy = self.client.copy_object().bucket(&self.name).key(to).copy_source(source);
+        let copy = copy.metadata_directive(MetadataDirective::Replace).content_type(kind);
         Ok(unless_gone("CopyObject", copy.copy_source_if_match(&found.tag).send().await)?.is_some())
     }
 
@@ -216,14 +222,25 @@ impl Bucket {
         Ok(deleted)
     }
 
-    /// A URL that reads an object for some minutes, served as `kind` and with this `Content-Disposition`.
+    /// A URL that reads an object by GET.
     ///
     /// # Errors
     /// The URL could not be signed.
-    pub async fn readable(&self, key: &str, kind: &str, disposition: &str) -> Result<String, Error> {
+    pub async fn readable(&self, key: &str, view: &View<'_>) -> Result<String, Error> {
         let get = self.client.get_object().bucket(&self.name).key(key);
-        let get = get.response_content_type(kind).response_content_disposition(disposition);
-        let signed = get.presigned(expiring(READABLE)?).await.map_err(|error| failed("GetObject", &error))?;
+        let get = get.response_content_type(view.kind).response_content_disposition(view.disposition);
+        let signed = get.presigned(expiring(view.valid)?).await.map_err(|error| failed("GetObject", &error))?;
+        Ok(signed.uri().to_owned())
+    }
+
+    /// A URL that looks at an object by HEAD: a signature is good for one method.
+    ///
+    /// # Errors
+    /// The URL could not be signed.
+    pub async fn visible(&self, key: &str, view: &View<'_>) -> Result<String, Error> {
+        let head = self.client.head_object().bucket(&self.name).key(key);
+        let head = head.response_content_type(view.kind).response_content_disposition(view.disposition);
+        let signed = head.presigned(expiring(view.valid)?).await.map_err(|error| failed("HeadObject", &error))?;
         Ok(signed.uri().to_owned())
     }
 
@@ -235,27 +252,37 @@ impl Bucket {
         // Where a bucket is, is the SDK's to know: partitions and endpoints differ.
         const KEY: &str = "key";
         let get = self.client.get_object().bucket(&self.name).key(KEY);
-        let signed = get.presigned(expiring(READABLE)?).await.map_err(|error| failed("GetObject", &error))?;
+        let signed =
+            get.presigned(expiring(Duration::from_mins(1))?).await.map_err(|error| failed("GetObject", &error))?;
         let path = signed.uri().split('?').next().unwrap_or_default();
         path.strip_suffix(KEY).map(ToOwned::to_owned).ok_or_else(Error::internal)
     }
 
-    /// Begins a multipart upload; its id.
+    /// Begins a multipart upload; its id. The object is of no type: its bytes are not there yet.
     ///
     /// # Errors
     /// The store did not do it.
-    pub async fn begin(&self, key: &str, kind: &str) -> Result<String, Error> {
-        let create = self.client.create_multipart_upload().bucket(&self.name).key(key).content_type(kind);
+    pub async fn begin(&self, key: &str) -> Result<String, Error> {
+        let create = self.client.create_multipart_upload().bucket(&self.name).key(key).content_type(UNKNOWN);
         let answer = create.send().await.map_err(|error| failed("CreateMultipartUpload", &error))?;
         answer.upload_id.ok_or_else(|| Error::internal().caused_by("CreateMultipartUpload gave no id"))
     }
 
-    /// The URL that takes one part of a multipart upload.
+    /// The URL that takes one part of a multipart upload, of exactly `bytes` bytes.
     ///
     /// # Errors
     /// The URL could not be signed.
-    pub async fn part(&self, key: &str, upload: &str, number: i32, valid: Duration) -> Result<String, Error> {
+    pub async fn part(
+        &self,
+        key: &str,
+        upload: &str,
+        number: i32,
+        bytes: u64,
+        valid: Duration,
+    ) -> Result<String, Error> {
+        let bytes = i64::try_from(bytes).map_err(|error| Error::internal().caused_by(error))?;
         let part = self.client.upload_part().bucket(&self.name).key(key).upload_id(upload).part_number(number);
+        let part = part.content_length(bytes);
         let signed = part.presigned(expiring(valid)?).await.map_err(|error| failed("UploadPart", &error))?;
         Ok(signed.uri().to_owned())
     }
@@ -288,7 +315,8 @@ impl Bucket {
         Ok(Some(parts))
     }
 
-    /// Joins the parts of a multipart upload.
+    /// Joins the parts of a multipart upload. One that is over, because it was joined or aborted meanwhile, is left so: what
+    /// stands under the key tells which.
     ///
     /// # Errors
     /// The store did not do it.
@@ -299,8 +327,20 @@ impl Bucket {
             .collect();
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let complete = self.client.complete_multipart_upload().bucket(&self.name).key(key).upload_id(upload);
-        let complete = complete.multipart_upload(parts).send().await;
-        complete.map(drop).map_err(|error| failed("CompleteMultipartUpload", &error))
+        match complete.multipart_upload(parts).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("NoSuchUpload") => Ok(()),
+            Err(error) => Err(failed("CompleteMultipartUpload", &error)),
+        }
+    }
+
+    /// Aborts a multipart upload: its parts are deleted, and its URLs take no more. One that is over is left so.
+    ///
+    /// # Errors
+    /// The store did not do it.
+    pub async fn abort(&self, key: &str, upload: &str) -> Result<(), Error> {
+        let abort = self.client.abort_multipart_upload().bucket(&self.name).key(key).upload_id(upload).send().await;
+        unless_gone("AbortMultipartUpload", abort).map(drop)
     }
 }
 

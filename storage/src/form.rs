@@ -7,6 +7,7 @@ use http::request::Parts;
 use lambda_http::Body;
 use multer::{Field, Multipart, parse_boundary};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use shared::Error;
 use shared::contract::{Id, Metadata, Object, TextOrNumber, optional_id, version};
 use shared::json::{optional_text, read_part};
@@ -17,15 +18,17 @@ use shared::records::Place;
 use shared::scope::Caller;
 
 use crate::attachment::{Attachment, Storage};
-use crate::writer::Description;
+use crate::kind::UNKNOWN;
+use crate::name;
+use crate::writer::{Description, FileWriter, Saved};
 
 /// The largest file that is taken in a request, in bytes: with the rest of a form and encoded as the gateway does, it is
 /// just within what Lambda takes.
 pub const FORM_FILE_BYTES: u64 = 4_500_000;
 
-/// What a file is called and declared as where nothing is said.
-const UNNAMED: &str = "file";
-const UNKNOWN: &str = "application/octet-stream";
+/// The most bytes that the ids of an attachment take together, as JSON: they stand in its link, and API Gateway ends a request
+/// line with its headers at 10 KB.
+const LINKED_BYTES: usize = 4_500;
 
 /// `SaveAttachmentResolverRequest` without the file: the form's part `request`.
 #[derive(Debug, Default, Deserialize)]
@@ -74,19 +77,37 @@ fn place(metadata: &Metadata) -> Place {
     Place { document: metadata.document_id.clone(), folder: metadata.folder_id.clone() }
 }
 
+/// What is known of a file beside the request that describes it.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// What the paths of the request's fields begin with.
+    pub prefix: &'static str,
+    /// Where the API was called.
+    pub called_at: String,
+    /// What the file is called where the request does not say it.
+    pub name: Option<String>,
+    /// What it is declared as where the request does not say it, and the field that this stands in.
+    pub kind: Option<(&'static str, String)>,
+    /// The attachment's id where the request has none.
+    pub id: Option<TextOrNumber>,
+}
+
 impl SaveAttachmentResolverRequest {
-    /// What is to be saved where, `prefix` being what the paths of its fields begin with.
+    /// Whether an attachment id is in either of the places where Velt's type has it.
+    fn has_id(&self) -> bool {
+        let (attachment, own) = (self.attachment.as_ref(), self.metadata.as_ref());
+        attachment.is_some_and(|Object(attachment)| attachment.attachment_id.is_some())
+            || own.is_some_and(|Object(own)| own.attachment_id.is_some())
+    }
+
+    /// What is to be saved where.
     ///
     /// # Errors
-    /// [`Error::invalid`] where no organization or no attachment id is given, or two.
-    pub fn describe(
-        self,
-        caller: &Caller,
-        storage: Storage,
-        prefix: &str,
-        called_at: String,
-    ) -> Result<Description, Error> {
+    /// [`Error::invalid`] where no organization or no attachment id is given, or two; where the ids are too long for a link;
+    /// or where the declared type is none. [`Error::forbidden`] where the place is not the caller's.
+    pub fn describe(self, caller: &Caller, storage: Storage, beside: Beside) -> Result<Description, Error> {
         notes::event(self.event.as_deref());
+        let Beside { prefix, called_at, .. } = beside;
         let Object(attachment) = self.attachment.unwrap_or_default();
         // Velt's type has it in either place.
         let Object(own) = self.metadata.or(attachment.metadata).unwrap_or_default();
@@ -105,20 +126,48 @@ impl SaveAttachmentResolverRequest {
             }
             (Some(id), _) | (None, Some(id)) => id,
             (None, None) => {
-                return Err(Error::invalid(format!("{prefix}attachment.attachmentId"), "is required"));
+                beside.id.ok_or_else(|| Error::invalid(format!("{prefix}attachment.attachmentId"), "is required"))?
             }
         };
         let field = format!("{prefix}metadata.organizationId");
         let scope = caller.scope(&metadata, &field)?;
         scope.check(&place(&metadata))?;
+        check_linked(prefix, &metadata, &id)?;
         let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let name = given(attachment.name).or(given(own.name)).or(beside.name);
+        let kind = [("attachment.mimeType", attachment.mime_type), ("metadata.mimeType", own.mime_type)];
+        let kind = kind.into_iter().find_map(|(field, kind)| Some((field, given(kind)?)));
+        let kind = kind.or(beside.kind.filter(|(_, kind)| !kind.trim().is_empty()));
+        let (field, kind) = kind.unwrap_or(("attachment.mimeType", UNKNOWN.to_owned()));
+        let kind = Essence::of(&kind).ok_or_else(|| Error::invalid(field, "must be a media type, as image/png"))?;
         Ok(Description {
             attachment: Attachment { storage, scope, document: metadata.document_id, id },
             folder: metadata.folder_id,
-            name: given(attachment.name).or(given(own.name)).unwrap_or_default(),
-            kind: given(attachment.mime_type).or(given(own.mime_type)).unwrap_or_default(),
+            name: name::clean(&name.unwrap_or_default()),
+            kind,
+            uploader: caller.user().cloned(),
             called_at,
         })
+    }
+}
+
+/// Refuses ids whose link would be longer than the gateway takes.
+fn check_linked(prefix: &str, metadata: &Metadata, id: &TextOrNumber) -> Result<(), Error> {
+    let bytes = |id: &str| serde_json::to_string(id).map_or(usize::MAX, |json| json.len());
+    let ids = [
+        ("metadata.organizationId", metadata.organization_id.as_ref().map_or(0, |id| bytes(id.as_str()))),
+        ("metadata.documentId", metadata.document_id.as_ref().map_or(0, |id| bytes(id.as_str()))),
+        ("attachment.attachmentId", bytes(id.as_str())),
+    ];
+    let together: usize = ids.iter().map(|(_, bytes)| bytes).sum();
+    match ids.iter().max_by_key(|(_, bytes)| *bytes) {
+        Some((field, bytes)) if together > LINKED_BYTES => {
+            let why = format!(
+                "has {bytes} bytes: the ids of a file stand in its link, and may have {LINKED_BYTES} bytes together"
+            );
+            Err(Error::invalid(format!("{prefix}{field}"), why))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -154,43 +203,38 @@ impl DeleteAttachmentResolverRequest {
 #[derive(Debug)]
 pub struct Upload {
     request: SaveAttachmentResolverRequest,
-    /// What the paths of the request's fields begin with.
-    prefix: &'static str,
-    name: Option<String>,
-    kind: Option<String>,
+    beside: Beside,
+    /// Whether the request came in the function style, in which an attachment need not have an id.
+    is_function_style: bool,
     bytes: Bytes,
-    called_at: String,
 }
 
 impl Upload {
-    /// What is to be saved where, and its bytes.
+    /// Saves the file.
     ///
     /// # Errors
-    /// As [`SaveAttachmentResolverRequest::describe`].
-    pub fn open(self, caller: &Caller, storage: Storage) -> Result<(Description, Bytes), Error> {
-        let mut file = self.request.describe(caller, storage, self.prefix, self.called_at)?;
-        complete(&mut file, self.name, self.kind)?;
-        Ok((file, self.bytes))
+    /// As [`SaveAttachmentResolverRequest::describe`] and [`FileWriter::save`].
+    pub async fn save(self, files: &FileWriter, caller: &Caller, storage: Storage) -> Result<Saved, Error> {
+        let Self { request, mut beside, is_function_style, bytes } = self;
+        let made = (is_function_style && !request.has_id()).then(|| made_id(beside.name.as_deref(), &bytes));
+        beside.id = made.and_then(|id| Id::try_from(id.to_string()).ok()).map(TextOrNumber::from);
+        let file = request.describe(caller, storage, beside)?;
+        let saved = files.save(&file, bytes).await?;
+        Ok(Saved { attachment_id: made, ..saved })
     }
 }
 
-/// Fills in what the request did not say, and checks what it said.
-///
-/// # Errors
-/// [`Error::invalid`] where the declared type is not one that a header can carry.
-pub fn complete(file: &mut Description, name: Option<String>, kind: Option<String>) -> Result<(), Error> {
-    let or = |said: &mut String, part: Option<String>, otherwise: &str| {
-        if said.is_empty() {
-            *said = part.filter(|part| !part.is_empty()).unwrap_or_else(|| otherwise.to_owned());
-        }
-    };
-    or(&mut file.name, name, UNNAMED);
-    or(&mut file.kind, kind, UNKNOWN);
-    if file.kind.len() > 255 || !file.kind.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || !file.kind.contains('/')
-    {
-        return Err(Error::invalid("attachment.mimeType", "must be a media type, as image/png"));
-    }
-    Ok(())
+/// The id of an attachment that came without one: a number of 15 digits, which JSON's readers keep exact. The same file under
+/// the same name has the same one, so that an upload can be repeated.
+fn made_id(name: Option<&str>, bytes: &[u8]) -> u64 {
+    const FIRST: u64 = 100_000_000_000_000;
+    let mut sha256 = Sha256::new();
+    sha256.update(name.unwrap_or_default());
+    sha256.update([0]);
+    sha256.update(bytes);
+    let digest = sha256.finalize();
+    let number = digest[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    FIRST + number % (9 * FIRST)
 }
 
 impl FromRequest for Upload {
@@ -230,24 +274,37 @@ pub fn called_at(parts: &Parts) -> String {
 struct FormParts {
     request: Option<SaveAttachmentResolverRequest>,
     metadata: Option<Object<AttachmentMetadata>>,
-    file: Option<(Option<String>, Option<String>, Bytes)>,
+    file: Option<FilePart>,
+}
+
+/// The part with the file.
+struct FilePart {
+    name: Option<String>,
+    kind: Option<String>,
+    bytes: Bytes,
+}
+
+impl FilePart {
+    /// Reads it. Its headers are read here and not by the form's parser, which knows no extended names, and no types as
+    /// recorders write them (`codecs=vp8,opus`).
+    async fn read(field: Field<'_>) -> Result<Self, Error> {
+        let header =
+            |name| field.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let disposition = header(header::CONTENT_DISPOSITION).unwrap_or_default();
+        let kind = header(header::CONTENT_TYPE);
+        if !name::is_given(&disposition) && kind.is_none() {
+            return Err(Error::invalid("file", "is a text: a part with a filename or a Content-Type is required"));
+        }
+        let name = name::extended(&disposition).or_else(|| field.file_name().map(ToOwned::to_owned));
+        Ok(Self { name: name.filter(|name| !name.is_empty()), kind, bytes: whole(field).await? })
+    }
 }
 
 impl FormParts {
     async fn take(&mut self, field: Field<'_>) -> Result<(), Error> {
         let name = field.name().unwrap_or_default().to_owned();
         match name.as_str() {
-            "file" if self.file.is_none() => {
-                let file_name = field.file_name().map(ToOwned::to_owned);
-                let kind = field.content_type().map(ToString::to_string);
-                if file_name.is_none() && kind.is_none() {
-                    return Err(Error::invalid(
-                        "file",
-                        "is a text: a part with a filename or a Content-Type is required",
-                    ));
-                }
-                self.file = Some((file_name, kind, whole(field).await?));
-            }
+            "file" if self.file.is_none() => self.file = Some(FilePart::read(field).await?),
             "request" if self.request.is_none() => self.request = Some(read_part("request", &whole(field).await?)?),
             "metadata" if self.metadata.is_none() => {
                 self.metadata = Some(read_part("metadata", &whole(field).await?)?);
@@ -260,13 +317,14 @@ impl FormParts {
     }
 
     fn into_upload(self, called_at: String) -> Result<Upload, Error> {
-        let Some((name, kind, bytes)) = self.file else {
+        let Some(FilePart { name, kind, bytes }) = self.file else {
             return Err(Error::invalid("file", "is required: the part with the file's bytes"));
         };
         if bytes.len() as u64 > FORM_FILE_BYTES {
             let advice = "upload it to S3 directly, by uploads/start";
             return Err(Error::request_too_large("file", bytes.len() as u64, FORM_FILE_BYTES, advice));
         }
+        let is_function_style = self.request.is_none();
         let (request, prefix) = match (self.request, self.metadata) {
             (Some(mut request), metadata) => {
                 request.metadata = request.metadata.or(metadata);
@@ -279,7 +337,9 @@ impl FormParts {
                 return Err(Error::invalid("request", "is required: a part with JSON, or one that is called metadata"));
             }
         };
-        Ok(Upload { request, prefix, name, kind, bytes, called_at })
+        let kind = kind.map(|kind| ("file", kind));
+        let beside = Beside { prefix, called_at, name, kind, id: None };
+        Ok(Upload { request, beside, is_function_style, bytes })
     }
 }
 

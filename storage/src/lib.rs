@@ -7,7 +7,8 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`attachment`] | what identifies an attachment, its record, its object keys |
-//! | [`kind`] | which bytes a browser may show inside a page |
+//! | [`kind`] | which bytes a browser may show inside a page, and as what |
+//! | [`name`] | what a file may be called |
 //! | [`link`] | the signed links that are stored in comments |
 //! | [`named`] | the files that a record names |
 //! | [`form`] | `multipart/form-data` uploads |
@@ -23,6 +24,7 @@ pub mod direct;
 pub mod form;
 pub mod kind;
 pub mod link;
+pub mod name;
 pub mod named;
 pub mod reader;
 pub mod remover;

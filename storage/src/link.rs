@@ -1,19 +1,22 @@
 //! The links to files: stored in comments for years, readable by `<img>` and `<video>`, and private all the same.
 //!
 //! A link names a file and is signed; whoever has it may read the file while it exists. It answers with a redirect to S3
-//! that is valid for minutes.
+//! that is valid for hours.
 
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared::Error;
 use shared::aws::failed;
 use shared::contract::{Id, TextOrNumber};
+use shared::scope::Scope;
 use shared::setup::{Setup, SetupError};
 use shared::signed::Keys;
 use tokio::sync::Mutex;
 
 use crate::attachment::{Attachment, Storage};
+use crate::name;
 
 /// What the path of a link begins with.
 pub const FILES: &str = "/files/";
@@ -96,8 +99,23 @@ impl Links {
     pub async fn path(&self, attachment: &Attachment, content: &str, name: &str) -> Result<String, Error> {
         let Attachment { storage, scope, document, id } = attachment;
         let payload = Payload(*storage, document.clone(), id.clone().into(), content.to_owned());
-        let token = self.keys(None).await?.sign(scope, &payload)?;
-        Ok(format!("{FILES}{token}/{}", plain(name)))
+        Ok(format!("{FILES}{}/{}", self.sign(scope, &payload).await?, name::segment(name)))
+    }
+
+    /// A token that only this stack makes, for `what` in `scope`.
+    ///
+    /// # Errors
+    /// The keys could not be read.
+    pub(crate) async fn sign(&self, scope: &Scope, what: &impl Serialize) -> Result<String, Error> {
+        self.keys(None).await?.sign(scope, what)
+    }
+
+    /// What [`Links::sign`] signed.
+    ///
+    /// # Errors
+    /// [`Error::forbidden`] where it was not signed by a key that is valid now.
+    pub(crate) async fn read<T: DeserializeOwned>(&self, token: &str) -> Result<(Scope, T), Error> {
+        self.keys(Some(token)).await?.verify(token)
     }
 
     /// What a link names, `token` being the segment after [`FILES`].
@@ -105,37 +123,7 @@ impl Links {
     /// # Errors
     /// [`Error::forbidden`] where it was not signed by a key that is valid now.
     pub async fn verify(&self, token: &str) -> Result<Link, Error> {
-        let (scope, Payload(storage, document, id, content)) = self.keys(Some(token)).await?.verify(token)?;
+        let (scope, Payload(storage, document, id, content)) = self.read(token).await?;
         Ok(Link { attachment: Attachment { storage, scope, document, id: TextOrNumber::from(id) }, content })
-    }
-}
-
-/// The name as the last segment of a path: letters, digits and `.-_` only, short, and never empty.
-fn plain(name: &str) -> String {
-    const LONGEST: usize = 40;
-    let kept: String = name
-        .chars()
-        .map(|character| if character.is_ascii_alphanumeric() || ".-_".contains(character) { character } else { '-' })
-        .collect();
-    let kept = kept.trim_matches(['.', '-']);
-    // The end is kept, which says the type.
-    let kept = &kept[kept.len().saturating_sub(LONGEST)..];
-    if kept.is_empty() { "file".to_owned() } else { kept.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_reduced_to_what_a_path_can_say() {
-        for (name, segment) in [
-            ("wörk/../a \"b\".pdf", "w-rk-..-a--b-.pdf"),
-            ("..", "file"),
-            ("", "file"),
-            (&format!("{}.webm", "x".repeat(300)), &format!("{}.webm", "x".repeat(35))),
-        ] {
-            assert_eq!(plain(name), segment);
-        }
     }
 }

@@ -7,13 +7,14 @@ use sha2::{Digest as _, Sha256};
 use shared::Error;
 use shared::contract::Id;
 use shared::json::Json;
+use shared::media_type::Essence;
 use shared::records::change::{Change, Move, Rule, Save};
 use shared::records::{Slot, Writer};
 use shared::setup::{Setup, SetupError, Store};
 
 use crate::attachment::{Attachment, Storage, digest};
 use crate::bucket::{Bucket, Buckets};
-use crate::kind::is_shown;
+use crate::kind::shown;
 use crate::link::Links;
 
 /// The setting that puts links under the app's own domain instead of the API's.
@@ -23,9 +24,9 @@ const BASE_URL: &str = "FILES_BASE_URL";
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Content {
-    /// The file's name, as its uploader gave it.
+    /// The file's name, as [`crate::name::clean`] keeps it.
     pub name: String,
-    /// The declared type.
+    /// The type it is served as: the one that its bytes prove where it is shown, and the declared one where it is not.
     #[serde(rename = "type")]
     pub kind: String,
     /// In bytes.
@@ -41,8 +42,25 @@ pub struct Content {
 #[derive(Debug)]
 pub(crate) struct Noted {
     pub(crate) size: u64,
-    pub(crate) inline: bool,
+    pub(crate) served: Served,
     pub(crate) upload: Option<String>,
+}
+
+/// How a file is served.
+#[derive(Clone, Debug)]
+pub(crate) struct Served {
+    pub(crate) kind: String,
+    pub(crate) inline: bool,
+}
+
+impl Served {
+    /// As its first bytes and its declared type say.
+    pub(crate) fn of(declared: &Essence, beginning: &[u8]) -> Self {
+        match shown(declared, beginning) {
+            Some(kind) => Self { kind: kind.to_owned(), inline: true },
+            None => Self { kind: declared.to_string(), inline: false },
+        }
+    }
 }
 
 /// A file that is to be saved, but for its bytes.
@@ -55,16 +73,22 @@ pub struct Description {
     /// Its name.
     pub name: String,
     /// Its declared type.
-    pub kind: String,
+    pub kind: Essence,
+    /// The user that was verified: another's upload is another.
+    pub uploader: Option<Id>,
     /// Where the API was called, as `https://api.example.com`: links point there, unless a setting says otherwise.
     pub called_at: String,
 }
 
 /// `SaveAttachmentResolverData`.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Saved {
     /// The link to the file.
     pub url: String,
+    /// The attachment's id, where the request had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachment_id: Option<u64>,
 }
 
 /// Saves files, with their records.
@@ -72,8 +96,8 @@ pub struct Saved {
 pub struct FileWriter {
     pub(crate) buckets: Buckets,
     pub(crate) aws: SdkConfig,
-    records: Writer,
-    links: Links,
+    pub(crate) records: Writer,
+    pub(crate) links: Links,
     base_url: Option<String>,
     limits: [u64; 2],
 }
@@ -121,13 +145,14 @@ impl FileWriter {
     /// It could not be made durable.
     pub async fn save(&self, file: &Description, bytes: Bytes) -> Result<Saved, Error> {
         self.check_limit(file, "file", bytes.len() as u64)?;
+        let bucket = self.bucket(&file.attachment)?;
+        file.attachment.check_place(self.records.reader()).await?;
         let sha256: [u8; 32] = Sha256::digest(&bytes).into();
         let content = digest(&sha256);
-        let inline = is_shown(&file.kind, &bytes);
+        let served = Served::of(&file.kind, &bytes);
         let size = bytes.len() as u64;
-        let bucket = self.bucket(&file.attachment)?;
-        bucket.put(&file.attachment.key(&content), &file.kind, bytes, &sha256).await?;
-        self.record(file, &content, Noted { size, inline, upload: None }).await
+        bucket.put(&file.attachment.key(&content), &served.kind, bytes, &sha256).await?;
+        self.record(file, &content, Noted { size, served, upload: None }).await
     }
 
     pub(crate) fn bucket(&self, attachment: &Attachment) -> Result<&Bucket, Error> {
@@ -136,9 +161,9 @@ impl FileWriter {
 
     /// Notes that an attachment has this content, which makes it reachable.
     pub(crate) async fn record(&self, file: &Description, content: &str, noted: Noted) -> Result<Saved, Error> {
-        let Description { attachment, name, kind, .. } = file;
-        let Noted { size, inline, upload } = noted;
-        let noted = Content { name: name.clone(), kind: kind.clone(), size, inline, upload };
+        let Description { attachment, name, .. } = file;
+        let Noted { size, served: Served { kind, inline }, upload } = noted;
+        let noted = Content { name: name.clone(), kind, size, inline, upload };
         let value = Json::from_value(&noted).map_err(|error| Error::internal().caused_by(error))?;
         let save = Save {
             scope: attachment.scope.clone(),
@@ -167,6 +192,6 @@ impl FileWriter {
     pub(crate) async fn link(&self, file: &Description, content: &str) -> Result<Saved, Error> {
         let path = self.links.path(&file.attachment, content, &file.name).await?;
         let base = self.base_url.as_ref().unwrap_or(&file.called_at);
-        Ok(Saved { url: format!("{base}{path}") })
+        Ok(Saved { url: format!("{base}{path}"), attachment_id: None })
     }
 }

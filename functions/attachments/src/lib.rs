@@ -21,8 +21,7 @@ impl Operation for Save {
     type Answer = Answer<Saved>;
 
     async fn run(files: &FileWriter, caller: &Caller, upload: form::Upload) -> Result<Self::Answer, Error> {
-        let (file, bytes) = upload.open(caller, Storage::Attachments)?;
-        Ok(Answer::with(files.save(&file, bytes).await?, 1))
+        Ok(Answer::with(upload.save(files, caller, Storage::Attachments).await?, 1))
     }
 }
 

@@ -11,7 +11,7 @@ use storage::FileReader;
 use storage::link::FILES;
 use storage::reader::Redirect;
 
-/// `GET /files/…`: sends the browser on to where the file can be read for the next minutes.
+/// `GET /files/…`: sends the browser on to where the file can be read for the next hours. `HEAD` leads to its headers.
 ///
 /// Browsers send no credentials of the app with an `<img>`: the link is the credential.
 #[derive(Debug)]
@@ -21,13 +21,14 @@ pub struct Get;
 #[derive(Debug)]
 pub struct GetFileRequest {
     token: String,
+    method: Method,
 }
 
 impl FromRequest for GetFileRequest {
     async fn from_request(parts: &Parts, _body: Body) -> Result<Self, Error> {
         // Searched for, as a custom domain may put a path before it.
         let token = parts.uri.path().split_once(FILES).and_then(|(_, path)| path.split('/').next());
-        Ok(Self { token: token.ok_or_else(Error::not_found)?.to_owned() })
+        Ok(Self { token: token.ok_or_else(Error::not_found)?.to_owned(), method: parts.method.clone() })
     }
 }
 
@@ -41,6 +42,6 @@ impl Operation for Get {
     type Answer = Redirect;
 
     async fn run(files: &FileReader, _caller: &Caller, request: GetFileRequest) -> Result<Redirect, Error> {
-        files.find(&request.token).await
+        files.find(&request.token, &request.method).await
     }
 }

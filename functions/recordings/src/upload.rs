@@ -19,8 +19,7 @@ impl Operation for Upload {
     type Answer = Answer<Saved>;
 
     async fn run(files: &FileWriter, caller: &Caller, upload: form::Upload) -> Result<Self::Answer, Error> {
-        let (file, bytes) = upload.open(caller, Storage::Recordings)?;
-        Ok(Answer::with(files.save(&file, bytes).await?, 1))
+        Ok(Answer::with(upload.save(files, caller, Storage::Recordings).await?, 1))
     }
 }
 

@@ -10,7 +10,7 @@ use shared::json::read_body;
 use shared::operation::{Answer, FromRequest, Operation, require_json};
 use shared::scope::Caller;
 use storage::direct::{Size, Start as Started};
-use storage::form::{SaveAttachmentResolverRequest, called_at, complete};
+use storage::form::{self, SaveAttachmentResolverRequest, called_at};
 use storage::writer::{Description, Saved};
 use storage::{FileWriter, Storage};
 
@@ -37,7 +37,7 @@ struct Beside {
     /// In hexadecimal.
     #[serde(default)]
     sha256: Option<String>,
-    /// Of a file in parts, what `uploads/start` answered.
+    /// Of a file in parts, what `uploads/start` answered. A start with it gives fresh URLs of the same upload.
     #[serde(default)]
     upload_id: Option<String>,
 }
@@ -61,8 +61,9 @@ impl FromRequest for UploadRequest {
 impl UploadRequest {
     fn open(self, caller: &Caller) -> Result<(Description, Size, Option<String>), Error> {
         let Self { request, beside, called_at } = self;
-        let mut file = request.describe(caller, beside.storage, "", called_at)?;
-        complete(&mut file, None, beside.kind)?;
+        let declared = beside.kind.map(|kind| ("type", kind));
+        let known = form::Beside { called_at, kind: declared, ..Default::default() };
+        let file = request.describe(caller, beside.storage, known)?;
         let sha256 = beside.sha256.as_deref().map(sha256).transpose()?;
         Ok((file, Size { bytes: beside.size, sha256 }, beside.upload_id))
     }
@@ -88,8 +89,8 @@ impl Operation for Start {
     type Answer = Answer<Started>;
 
     async fn run(files: &FileWriter, caller: &Caller, request: UploadRequest) -> Result<Self::Answer, Error> {
-        let (file, size, _) = request.open(caller)?;
-        Ok(Answer::with(files.start(&file, size).await?, 1))
+        let (file, size, upload_id) = request.open(caller)?;
+        Ok(Answer::with(files.start(&file, size, upload_id.as_deref()).await?, 1))
     }
 }
 

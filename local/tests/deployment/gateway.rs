@@ -62,8 +62,7 @@ fn calls(name: &str) -> Vec<(&'static str, String)> {
     let own = format!("{feature}#*");
     match (feature, operation) {
         (_, "get" | "resolve") if feature != "files" => vec![("Get", own)],
-        ("files", "get") => files.map(|(_, keys)| ("Get", keys.to_owned())).into(),
-        ("uploads", "start") => vec![],
+        ("files", "get") | ("uploads", "start") => files.map(|(_, keys)| ("Get", keys.to_owned())).into(),
         ("uploads", "finish") => files.map(|(_, keys)| ("Save", keys.to_owned())).into(),
         ("recordings", "upload") => vec![("Save", files[1].1.to_owned())],
         ("recordings", "upload-delete") => vec![("Delete", files[1].1.to_owned())],

@@ -103,33 +103,6 @@ pub(crate) async fn what_was_not_uploaded_as_said_is_refused(app: App) {
     }
 }
 
-pub(crate) async fn a_file_in_parts_is_joined(app: App) {
-    let size = 100 * 1024 * 1024 + 12_345;
-    let bytes: Vec<u8> = PNG.iter().copied().chain((0..u32::MAX).map(|n| n.to_le_bytes()[0])).take(size).collect();
-    let mut request = request(&app, 1, "image/png", size);
-    let started = app.ok("uploads/start", &request).await;
-    assert_eq!(started["method"], "PUT");
-    request["uploadId"] = started["uploadId"].clone();
-    let part_size = usize::try_from(started["partSize"].as_u64().unwrap()).unwrap();
-    let urls = started["urls"].as_array().unwrap();
-    assert_eq!(urls.len(), size.div_ceil(part_size));
-    for (index, (url, part)) in urls.iter().zip(bytes.chunks(part_size)).enumerate() {
-        if index == 1 {
-            assert_eq!(app.post("uploads/finish", &request).await.0, StatusCode::BAD_REQUEST, "parts are missing");
-        }
-        let put = app.http.put(url.as_str().unwrap()).body(part.to_vec()).send().await.unwrap();
-        assert!(put.status().is_success(), "{}", put.text().await.unwrap());
-    }
-    let finished = app.ok("uploads/finish", &request).await;
-    assert_eq!(app.ok("uploads/finish", &request).await, finished);
-    let file = app.open(finished["url"].as_str().unwrap()).await;
-    assert!(file.headers()["content-disposition"].to_str().unwrap().starts_with("inline;"));
-    assert_eq!(file.bytes().await.unwrap(), bytes);
-    assert_eq!(app.keys().await.len(), 1);
-    request["sha256"] = json!(hex(b""));
-    assert_eq!(app.post("uploads/start", &request).await.0, StatusCode::BAD_REQUEST);
-}
-
 pub(crate) async fn what_is_posted_again_after_the_finish_changes_nothing(app: App) {
     let request = request(&app, 1, "image/png", PNG.len());
     let started = app.ok("uploads/start", &request).await;

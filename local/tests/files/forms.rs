@@ -48,7 +48,8 @@ pub(crate) async fn any_name_is_taken_and_comes_back(app: App) {
         "../../etc/passwd",
         "a\\b/c:d*?.png",
         ".",
-        "x".repeat(300).leak(),
+        "x".repeat(255).leak(),
+        "写真.png",
     ];
     for (id, name) in (1..).zip(names) {
         let url = app.upload("attachments/save", &app.request(id, name, "image/png"), PNG).await;
@@ -73,6 +74,122 @@ pub(crate) async fn any_name_is_taken_and_comes_back(app: App) {
         let file = app.open(&link(&answer)).await;
         assert!(file.headers()["content-disposition"].to_str().unwrap().contains(&format!("\"{name}\"")), "{name}");
     }
+}
+
+pub(crate) async fn long_and_deceiving_names_are_cut_and_their_links_work(app: App) {
+    let names = [
+        ("写".repeat(255) + ".png", ".png"),
+        ("🎉".repeat(2_000) + ".jpeg", ".jpeg"),
+        ("x".repeat(70_000) + ".webm", ".webm"),
+        ("é".repeat(70_000), "é"),
+        ("%\"<".repeat(5_000) + ".gif", ".gif"),
+        ("invoice\u{202e}gnp.exe".to_owned(), "invoicegnp.exe"),
+        ("\u{2066}\u{200f}\r\n".to_owned(), "file"),
+    ];
+    for (id, (name, end)) in (1..).zip(&names) {
+        let url = app.upload("attachments/save", &app.request(id, name, "image/png"), PNG).await;
+        let answer = app.ask(&url).await;
+        assert!(url.len() < 500 && answer.headers()["location"].len() < 4_000, "{}", url.len());
+        let file = app.open(&url).await;
+        let disposition = file.headers()["content-disposition"].to_str().unwrap().to_owned();
+        let (_, encoded) = disposition.split_once("filename*=UTF-8''").unwrap();
+        let served = percent_encoding::percent_decode_str(encoded).decode_utf8().unwrap();
+        assert!(served.len() <= 255 && served.ends_with(end), "{served}");
+        assert_eq!(file.bytes().await.unwrap(), PNG);
+        let mut request = app.request(id, name, "image/png");
+        request["size"] = json!(PNG.len());
+        assert_eq!(app.ok("uploads/start", &request).await["method"], "POST");
+    }
+}
+
+/// A form as some clients write it: `headers` are those of the part with the file.
+async fn save_raw(app: &App, headers: &str, request: &Value) -> (StatusCode, Value) {
+    let mut body =
+        format!("--x\r\nContent-Disposition: form-data; name=\"request\"\r\n\r\n{request}\r\n--x\r\n{headers}\r\n\r\n");
+    body.push_str("@\r\n--x--\r\n");
+    let (start, end) = body.split_once('@').unwrap();
+    let body = [start.as_bytes(), PNG, end.as_bytes()].concat();
+    let post = app.http.post(format!("{}/api/velt/attachments/save", app.server.url()));
+    let answer = post.header("content-type", "multipart/form-data; boundary=x").body(body).send().await.unwrap();
+    let status = answer.status();
+    (status, answer.json().await.unwrap())
+}
+
+pub(crate) async fn a_part_is_a_file_however_its_headers_are_written(app: App) {
+    let request = json!({ "attachment": { "attachmentId": 1 }, "metadata": app.metadata() });
+    let disposition = "Content-Disposition: form-data; name=\"file\"";
+    for (headers, name, kind) in [
+        (format!("{disposition}; filename*=UTF-8''%E5%86%99%E7%9C%9F.png"), "写真.png", "application/octet-stream"),
+        (
+            format!("{disposition}; filename=\"x.png\"; filename*=utf-8''a%20b.png"),
+            "a b.png",
+            "application/octet-stream",
+        ),
+        (format!("{disposition}; filename=plain.png\r\nContent-Type: image/png"), "plain.png", "image/png"),
+        (format!("{disposition}\r\nContent-Type: image/png; codecs=vp8,opus"), "file", "image/png"),
+        (format!("{disposition}; filename*=bad\r\nContent-Type: text/html;charset"), "file", "text/html"),
+    ] {
+        let (status, answer) = save_raw(&app, &headers, &request).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let file = app.open(&link(&answer)).await;
+        let disposition = file.headers()["content-disposition"].to_str().unwrap().to_owned();
+        let (_, encoded) = disposition.split_once("filename*=UTF-8''").unwrap();
+        assert_eq!(percent_encoding::percent_decode_str(encoded).decode_utf8().unwrap(), name);
+        assert_eq!(file.headers()["content-type"], kind, "{headers}");
+    }
+    for kind in ["", "png", "image/png, text/html"] {
+        let (status, answer) =
+            save_raw(&app, &format!("{disposition}; filename=a\r\nContent-Type: {kind}"), &request).await;
+        let wanted = if kind.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+        assert_eq!(status, wanted, "{kind}: {answer}");
+        assert!(kind.is_empty() || answer["message"].as_str().unwrap().starts_with("file: "), "{answer}");
+    }
+}
+
+/// The function style of Velt's docs may send `attachmentId: null`.
+pub(crate) async fn an_attachment_without_an_id_gets_one(app: App) {
+    let form = |bytes: &'static [u8], name: &str| {
+        let mut metadata = app.metadata();
+        metadata["attachmentId"] = Value::Null;
+        Form::new().part("file", Part::bytes(bytes).file_name(name.to_owned())).text("metadata", metadata.to_string())
+    };
+    let upload = async |bytes, name| {
+        let (status, answer) = app.post_form("recordings/upload", form(bytes, name)).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        (answer["data"]["attachmentId"].as_u64().unwrap(), link(&answer))
+    };
+    let (id, url) = upload(b"one", "a.webm").await;
+    assert!(id < 1 << 53);
+    assert_eq!(upload(b"one", "a.webm").await, (id, url.clone()), "a retry is the same upload");
+    let (other, second) = upload(b"two", "a.webm").await;
+    assert_ne!(other, id);
+    app.ok("recordings/upload/delete", &json!({ "attachmentId": id, "metadata": app.metadata() })).await;
+    assert_eq!(app.ask(&url).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(app.bytes(&second).await, b"two");
+}
+
+pub(crate) async fn ids_that_no_link_can_hold_are_refused(app: App) {
+    let form = |request: String| Form::new().part("file", file(PNG)).text("request", request);
+    for (path, value, field) in [
+        ("/attachment/attachmentId", json!("7".repeat(9_000)), "request.attachment.attachmentId: "),
+        ("/metadata/documentId", json!("d".repeat(50_000)), "request.metadata.documentId: "),
+        ("/metadata/organizationId", json!("\u{1}".repeat(2_000)), "request.metadata.organizationId: "),
+    ] {
+        let mut request = app.request(1, "a.png", "image/png");
+        *request.pointer_mut(path).unwrap() = value;
+        let (status, answer) = app.post_form("attachments/save", form(request.to_string())).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(answer["message"].as_str().unwrap().starts_with(field), "{answer}");
+    }
+    let digits = app
+        .request(1, "a.png", "image/png")
+        .to_string()
+        .replace("\"attachmentId\":1", &format!("\"attachmentId\":{}", "7".repeat(500_000)));
+    assert_eq!(app.post_form("attachments/save", form(digits)).await.0, StatusCode::BAD_REQUEST);
+    let mut longest = app.request(1, "a.png", "image/png");
+    longest["metadata"]["documentId"] = json!("d".repeat(4_400));
+    let url = app.upload("attachments/save", &longest, PNG).await;
+    assert_eq!(app.bytes(&url).await, PNG);
 }
 
 pub(crate) async fn the_same_upload_twice_is_one_object_and_one_link(app: App) {

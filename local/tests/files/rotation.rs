@@ -45,8 +45,7 @@ async fn links_are_signed_by_the_current_key_of_the_secret_and_outlive_it() {
     let request: storage::form::SaveAttachmentResolverRequest =
         serde_json::from_value(app.request(1, "a.png", "image/png")).unwrap();
     let caller = Gate::open(&setup).unwrap().caller(Access::Write, &http::HeaderMap::new(), None).unwrap();
-    let mut file = request.describe(&caller, storage::Storage::Attachments, "", String::new()).unwrap();
-    storage::form::complete(&mut file, None, None).unwrap();
+    let file = request.describe(&caller, storage::Storage::Attachments, storage::form::Beside::default()).unwrap();
     let link = writer.save(&file, PNG.into()).await.unwrap().url;
     assert!(link.contains("/files/1."), "{link}");
     assert_eq!(status_of(&setup, &link).await, 302);

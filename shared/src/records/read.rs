@@ -141,6 +141,19 @@ impl Reader {
         Ok(in_parallel(heads.into_iter().map(load).collect()).await?.into_iter().collect())
     }
 
+    /// Refuses a record that stands where the caller's claims do not reach. One that is not there is anybody's to make.
+    ///
+    /// # Errors
+    /// [`Error::forbidden`], or [`Error::unavailable`] when it could not be read.
+    pub async fn check_place(&self, feature: &Feature, scope: &Scope, id: &Id) -> Result<(), Error> {
+        if !feature.in_documents || !scope.is_limited() {
+            return Ok(());
+        }
+        let heads = self.heads(vec![RecordKey::new(feature, scope, id).partition]).await?;
+        let mut places = heads.iter().filter(|head| head.shape.is_there()).map(|head| &head.content.place);
+        places.try_for_each(|place| scope.check(place))
+    }
+
     /// What is stored of one record, strongly consistent.
     pub(super) async fn load(&self, key: &RecordKey) -> Result<Stored, Error> {
         Ok(self.load_all(&[key]).await?.remove(&key.partition).unwrap_or_default())
