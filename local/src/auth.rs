@@ -12,11 +12,16 @@ use shared::setup::{Setup, SetupError};
 /// What tokens are verified with.
 #[derive(Clone, Debug)]
 pub enum Auth {
-    /// A secret, by HS256.
+    /// A secret, by HS256 unless `AUTH_ALGORITHMS` names others.
     Secret(String),
-    /// Public keys: a JWKS as text.
+    /// Public keys: a JWKS, or one key as PEM or JWK, as text.
     Jwks(String),
+    /// An identity provider's JWKS, by its URL.
+    Url(String),
 }
+
+/// The setting with the header that tokens come in: here, as deployed it is the template's `Identity` that says so.
+const HEADER: &str = "AUTH_HEADER";
 
 /// The secret of development tokens: an obvious dummy.
 pub const DEVELOPMENT_SECRET: &str = "not-a-secret-for-development-only";
@@ -27,17 +32,21 @@ impl Auth {
         match self {
             Self::Secret(secret) => ("AUTH_SECRET_TEXT".to_owned(), secret.clone()),
             Self::Jwks(keys) => ("AUTH_JWKS".to_owned(), keys.clone()),
+            Self::Url(url) => ("AUTH_JWKS_URL".to_owned(), url.clone()),
         }
     }
 }
 
-/// Signs a token for a user of organizations, valid for an hour.
+/// Signs a token for a user of organizations, valid for an hour. `*` alone is every organization, where the server allows
+/// that.
 ///
 /// # Errors
 /// The token could not be signed.
 pub fn token(organizations: &[String], user: &str, secret: &str) -> Result<String, jsonwebtoken::errors::Error> {
     const HOUR: u64 = 3600;
     let now = get_current_timestamp();
+    // All of them is the whole claim: as one name among others, `*` grants nothing.
+    let organizations = if organizations == ["*"] { json!("*") } else { json!(organizations) };
     let claims = json!({ "sub": user, "organizationId": organizations, "iat": now, "exp": now + HOUR });
     encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.as_bytes()))
 }
@@ -52,8 +61,13 @@ pub(crate) struct Guard {
 impl Guard {
     /// As the settings say.
     pub(crate) fn open(setup: &Setup) -> Result<Self, SetupError> {
-        let has_cookie = setup.setting("AUTH_COOKIE").is_some();
-        let source = if has_cookie { header::COOKIE } else { header::AUTHORIZATION };
+        let source = if setup.setting("AUTH_COOKIE").is_some() {
+            header::COOKIE
+        } else if let Some(name) = setup.setting(HEADER) {
+            name.parse().map_err(|error| SetupError::Invalid { name: HEADER, source: Box::new(error) })?
+        } else {
+            header::AUTHORIZATION
+        };
         Ok(Self { authorizer: Arc::new(Authorizer::open(setup)?), source })
     }
 }

@@ -1,5 +1,6 @@
 //! `cargo run`: a self-hosted Velt backend on this machine.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -36,7 +37,8 @@ enum Command {
     },
     /// Print a token that `--auth` accepts for an hour.
     Token {
-        /// An organization of the user; repeatable. `*` is every one.
+        /// An organization of the user; repeatable. `*` alone is every one, if the server runs with
+        /// `--allow-all-organizations`.
         #[arg(long = "org", value_name = "ORGANIZATION", required = true)]
         organizations: Vec<String>,
         /// The user's id.
@@ -68,12 +70,15 @@ struct Serve {
     /// Verify callers as deployed, by tokens of `cargo run -- token`.
     #[arg(long)]
     auth: bool,
+    /// As `--auth`; and a token whose organizations are `*` is one of every organization.
+    #[arg(long)]
+    allow_all_organizations: bool,
     /// As `--auth`, by HS256 and this secret, of 32 characters at least.
     #[arg(long, value_name = "SECRET", conflicts_with = "auth_jwks")]
     auth_secret: Option<String>,
-    /// As `--auth`, by the public keys of this JWKS file. `AUTH_ALGORITHMS` and the other settings of the authorizer are read
+    /// As `--auth`, by the public keys of this file (a JWKS, or one key as PEM or JWK), or of an identity provider's URL. `AUTH_ALGORITHMS` and the other settings of the authorizer are read
     /// from the environment.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE-OR-URL")]
     auth_jwks: Option<PathBuf>,
 }
 
@@ -81,8 +86,13 @@ impl Serve {
     fn auth(&self) -> io::Result<Option<Auth>> {
         Ok(match (&self.auth_secret, &self.auth_jwks) {
             (Some(secret), _) => Some(Auth::Secret(secret.clone())),
-            (None, Some(file)) => Some(Auth::Jwks(std::fs::read_to_string(file)?)),
-            (None, None) => self.auth.then(|| Auth::Secret(DEVELOPMENT_SECRET.to_owned())),
+            (None, Some(file)) => Some(match file.to_str() {
+                Some(url) if url.starts_with("https://") => Auth::Url(url.to_owned()),
+                _ => Auth::Jwks(std::fs::read_to_string(file)?),
+            }),
+            (None, None) => {
+                (self.auth || self.allow_all_organizations).then(|| Auth::Secret(DEVELOPMENT_SECRET.to_owned()))
+            }
         })
     }
 }
@@ -119,14 +129,18 @@ async fn run(serve: Serve) -> Result<(), Box<dyn Error>> {
     // Before anybody is told that Ctrl-C stops.
     let stopped = stop_signal()?;
     let auth = serve.auth()?;
+    // As a function would read them, so that what a deployment sets can be tried here.
+    let mut settings: HashMap<String, String> = std::env::vars().collect();
+    if serve.allow_all_organizations {
+        settings.insert("AUTH_ALLOW_ALL_ORGANIZATIONS".to_owned(), "true".to_owned());
+    }
     let data_directory = (!serve.in_memory).then_some(serve.data_dir);
     let server = Server::start(Options {
         port: serve.port,
         data_directory: data_directory.clone(),
         origins: serve.origins,
         headers: serve.headers,
-        // As a function would read them, so that what a deployment sets can be tried here.
-        settings: std::env::vars().collect(),
+        settings,
         auth: auth.clone(),
         s3_endpoint: None,
     })
@@ -141,7 +155,9 @@ async fn run(serve: Serve) -> Result<(), Box<dyn Error>> {
             let token = token.unwrap_or_else(|| "YOUR-TOKEN".to_owned());
             ("callers are verified: a token is made by cargo run -q -- token --org acme --user ann", bearer(&token))
         }
-        Some(Auth::Jwks(_)) => ("callers are verified by the keys of the JWKS file", bearer("YOUR-TOKEN")),
+        Some(Auth::Jwks(_) | Auth::Url(_)) => {
+            ("callers are verified by the keys of your identity provider", bearer("YOUR-TOKEN"))
+        }
     };
     let data = data_directory.map_or_else(|| "in memory".to_owned(), |directory| directory.display().to_string());
     writeln!(

@@ -112,9 +112,11 @@ impl Server {
         // The environment counts: what else is set may be of a real account.
         settings.extend(environment.environment.clone());
         if let Some(auth) = &options.auth {
-            settings.remove("AUTH_SECRET_TEXT");
-            if matches!(auth, Auth::Jwks(_)) {
-                // Whatever keys the file has.
+            for other in ["AUTH_JWKS_URL", "AUTH_PUBLIC_KEY", "AUTH_JWKS", "AUTH_SECRET", "AUTH_SECRET_TEXT"] {
+                settings.remove(other);
+            }
+            if matches!(auth, Auth::Jwks(_) | Auth::Url(_)) {
+                // Whatever keys the file has; a key says which of these it is for.
                 settings.entry("AUTH_ALGORITHMS".to_owned()).or_insert_with(|| PUBLIC_KEY_ALGORITHMS.to_owned());
             }
             settings.extend([auth.setting(), (AUTHORIZATION.to_owned(), "required".to_owned())]);

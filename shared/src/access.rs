@@ -1,6 +1,7 @@
 //! Who calls, as far as the gateway verified it: the one place where a [`Caller`] is made.
 
 use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, header};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizer;
@@ -60,6 +61,10 @@ pub struct Grant {
     pub user: Option<Id>,
     /// Whether they may change what others wrote.
     pub admin: bool,
+    /// When the grant ends, in seconds since 1970: the token's `exp`, and by how much clocks may differ. None only in what an
+    /// authorizer of an older version wrote, which the gateway may remember for minutes after an upgrade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exp: Option<u64>,
 }
 
 /// The organizations of a [`Grant`].
@@ -84,13 +89,13 @@ impl Grant {
     /// Of one that may do everything.
     fn everything() -> Self {
         let organizations = Organizations::All(Star::Star);
-        Self { organizations, documents: None, folders: None, read_only: false, user: None, admin: true }
+        Self { organizations, documents: None, folders: None, read_only: false, user: None, admin: true, exp: None }
     }
 
     /// Of one that may do nothing.
     fn nothing() -> Self {
         let organizations = Organizations::Only(BTreeSet::new());
-        Self { organizations, documents: None, folders: None, read_only: true, user: None, admin: false }
+        Self { organizations, documents: None, folders: None, read_only: true, user: None, admin: false, exp: None }
     }
 }
 
@@ -134,7 +139,7 @@ impl Gate {
     ///
     /// # Errors
     /// [`Error::forbidden`] where the gateway let in whom this operation is not for, or says nothing: a route that lacks
-    /// its authorizer stays closed.
+    /// its authorizer stays closed. [`Error::expired`] where the token has ended since the gateway verified it.
     pub fn caller(
         &self,
         access: Access,
@@ -155,6 +160,11 @@ impl Gate {
                 let grant = authorizer(context).and_then(|authorizer| authorizer.fields.get(GRANT)?.as_str());
                 let grant: Grant = serde_json::from_str(grant.ok_or_else(Error::forbidden)?)
                     .map_err(|error| Error::forbidden().caused_by(error))?;
+                // The gateway remembers the authorizer's answer for longer than the token may have been good.
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                if grant.exp.is_some_and(|exp| exp <= now.as_secs()) {
+                    return Err(Error::expired());
+                }
                 if grant.read_only && access == Access::Write {
                     return Err(Error::forbidden());
                 }

@@ -11,6 +11,8 @@ use crate::limits;
 pub enum Kind {
     /// The request is not one the contract allows.
     Invalid,
+    /// The caller's token is over: a new one may be let in.
+    Expired,
     /// The caller may not do this. The answer is the same whether the record exists or not.
     Forbidden,
     /// There is no such thing, or no more.
@@ -37,6 +39,7 @@ impl Kind {
     pub fn status(self) -> http::StatusCode {
         match self {
             Self::Invalid => http::StatusCode::BAD_REQUEST,
+            Self::Expired => http::StatusCode::UNAUTHORIZED,
             Self::Forbidden => http::StatusCode::FORBIDDEN,
             Self::NotFound => http::StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => http::StatusCode::METHOD_NOT_ALLOWED,
@@ -53,6 +56,7 @@ impl Kind {
     pub fn code(self) -> &'static str {
         match self {
             Self::Invalid => "INVALID_INPUT",
+            Self::Expired => "EXPIRED",
             Self::Forbidden => "FORBIDDEN",
             Self::NotFound => "NOT_FOUND",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
@@ -124,6 +128,12 @@ impl Error {
             return Ok(());
         }
         Err(Self::invalid(field, format!("has {count} entries, more than {limit}: send several requests")))
+    }
+
+    /// The caller's token has expired since the gateway verified it.
+    #[must_use]
+    pub fn expired() -> Self {
+        Self::new(Kind::Expired, "the token has expired: sign in again, and repeat the request with the new token")
     }
 
     /// The caller may not do this.

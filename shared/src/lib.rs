@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod aws;
+pub mod cached;
 pub mod contract;
 pub mod digest;
 pub mod edge;

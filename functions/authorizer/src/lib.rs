@@ -1,18 +1,21 @@
 //! The authorizer: the gateway asks it who calls, by the request's token, and passes its answer on to the functions.
 //!
-//! It verifies a JWT by the keys of an identity provider (JWKS), or by one shared secret (HS256), never by both; and makes a
-//! [`Grant`] of the claims. Whatever it can't verify it refuses: the gateway answers 401, and no more. Why is in the log,
+//! It verifies a JWT by public keys (an identity provider's JWKS, or one key), or by one shared secret, never by both; and
+//! makes a [`Grant`] of the claims. Whatever it can't verify it refuses: the gateway answers 401, and no more. Why is in the log,
 //! by the codes of Velt's own SDKs.
 
 mod claims;
+mod fetch;
+mod jwt;
 mod keys;
+mod material;
 mod refusal;
 mod settings;
+mod strict;
 mod token;
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use lambda_http::aws_lambda_events::apigw::{
     ApiGatewayV2CustomAuthorizerSimpleResponse, ApiGatewayV2CustomAuthorizerV2Request,
 };
@@ -21,6 +24,7 @@ use serde_json::{Value, json};
 use shared::access::{GRANT, Grant};
 use shared::setup::{Setup, SetupError};
 
+use crate::jwt::Unverified;
 pub use crate::refusal::Refusal;
 use crate::settings::Settings;
 
@@ -87,33 +91,60 @@ impl Authorizer {
     /// Why it is refused.
     pub async fn verify(&self, request: &ApiGatewayV2CustomAuthorizerV2Request) -> Result<Grant, Refusal> {
         let (settings, keys) = self.configured.as_ref().ok_or(Refusal::NotConfigured)?;
-        let token = token::of(request, settings.cookie.as_deref()).ok_or(Refusal::MissingToken)?;
-        let header = decode_header(token).map_err(|_| Refusal::VerificationFailed)?;
-        if !settings.algorithms.contains(&header.alg) {
-            return Err(Refusal::AlgorithmNotAllowed);
+        let token = token::of(request, &settings.place).ok_or(Refusal::MissingToken)?;
+        let token = Unverified::read(token, &settings.algorithms)?;
+        if !keys.find(&token).await?.verifies(&token) {
+            return Err(Refusal::InvalidSignature);
         }
-        let key = keys.find(header.kid.as_deref(), header.alg).await?;
-        let claims = claims_of(token, &key, header.alg, settings)?;
-        settings.claims.grant(&claims).ok_or(Refusal::ClaimMismatch)
+        let claims = token.claims()?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let exp = check(&claims, settings, now)?;
+        settings.claims.grant(&claims, exp).ok_or(Refusal::ClaimMismatch)
     }
 }
 
-/// The claims of a token that is genuine and valid now.
-fn claims_of(token: &str, key: &DecodingKey, algorithm: Algorithm, settings: &Settings) -> Result<Value, Refusal> {
-    let Settings { issuer, audience, leeway, .. } = settings;
-    let mut validation = Validation::new(algorithm);
-    validation.leeway = *leeway;
-    validation.validate_nbf = true;
-    validation.validate_aud = audience.is_some();
-    let mut required = vec!["exp"];
-    if let Some(issuer) = issuer {
-        validation.set_issuer(&[issuer]);
-        required.push("iss");
+/// Checks what the claims say of the token itself: when it is valid, who issued it and for whom. Returns when it ends, in
+/// seconds since 1970, with the leeway of clocks.
+fn check(claims: &Value, settings: &Settings, now: u64) -> Result<u64, Refusal> {
+    let exp = time(claims, "exp")?.ok_or(Refusal::ClaimMismatch)? + settings.leeway;
+    if exp <= now {
+        return Err(Refusal::Expired);
     }
-    if let Some(audience) = audience {
-        validation.set_audience(&[audience]);
-        required.push("aud");
+    if time(claims, "nbf")?.is_some_and(|nbf| nbf > now + settings.leeway) {
+        return Err(Refusal::ClaimMismatch);
     }
-    validation.set_required_spec_claims(&required);
-    decode::<Value>(token, key, &validation).map(|data| data.claims).map_err(|error| Refusal::of(&error))
+    let is_one_of = |known: &[String], claim: &Value| known.iter().any(|known| claim.as_str() == Some(known));
+    if let Some(issuers) = &settings.issuers
+        && !is_one_of(issuers, &claims["iss"])
+    {
+        return Err(Refusal::ClaimMismatch);
+    }
+    if let Some(audiences) = &settings.audiences {
+        let is_for_us = match &claims["aud"] {
+            // Cognito's access tokens have no audience, and name the app's client instead.
+            Value::Null => is_one_of(audiences, &claims["client_id"]),
+            Value::Array(list) => list.iter().any(|audience| is_one_of(audiences, audience)),
+            audience => is_one_of(audiences, audience),
+        };
+        if !is_for_us {
+            return Err(Refusal::ClaimMismatch);
+        }
+    }
+    Ok(exp)
+}
+
+/// The end of the year 9999. A later time is a mistake, most likely one of milliseconds for seconds, by which a token would
+/// be good forever.
+const LAST_SECOND: f64 = 253_402_300_799.0;
+
+/// A claim that is a time in seconds since 1970, of which the fraction is cut off; none where it is absent.
+fn time(claims: &Value, name: &str) -> Result<Option<u64>, Refusal> {
+    match &claims[name] {
+        Value::Null => Ok(None),
+        claim => {
+            let seconds = claim.as_f64().filter(|seconds| (0.0..=LAST_SECOND).contains(seconds));
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is that of a date")]
+            seconds.map(|seconds| Some(seconds as u64)).ok_or(Refusal::ClaimMismatch)
+        }
+    }
 }

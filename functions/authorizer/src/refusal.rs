@@ -1,5 +1,3 @@
-use jsonwebtoken::errors::{Error, ErrorKind};
-
 /// Why a caller is refused: for the log and metrics alone. The codes are those of Velt's own SDKs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.code())]
@@ -35,21 +33,6 @@ impl Refusal {
             Self::KeyResolutionFailed => "KEY_RESOLUTION_FAILED",
             Self::NotConfigured => "NOT_CONFIGURED",
             Self::VerificationFailed => "VERIFICATION_FAILED",
-        }
-    }
-
-    pub(crate) fn of(error: &Error) -> Self {
-        match error.kind() {
-            ErrorKind::ExpiredSignature => Self::Expired,
-            ErrorKind::InvalidSignature => Self::InvalidSignature,
-            ErrorKind::InvalidAlgorithm => Self::AlgorithmNotAllowed,
-            ErrorKind::MissingRequiredClaim(_)
-            | ErrorKind::InvalidIssuer
-            | ErrorKind::InvalidAudience
-            | ErrorKind::InvalidSubject
-            | ErrorKind::InvalidClaimFormat(_)
-            | ErrorKind::ImmatureSignature => Self::ClaimMismatch,
-            _ => Self::VerificationFailed,
         }
     }
 }

@@ -191,6 +191,114 @@ async fn another_apps_key_is_refused() {
     app.refused(&token, "comments/save", &json!({ "commentAnnotation": { "u": { "metadata": own } } })).await;
 }
 
+/// The gateway remembers the authorizer's answer for minutes, which may be longer than the token was good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_ends_with_its_token() {
+    let app = App::start().await;
+    let now = get_current_timestamp();
+    for function in app.functions() {
+        let path = format!("{}/../events/{}.json", env!("CARGO_MANIFEST_DIR"), function.name);
+        let mut event: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        for (exp, has_ended) in [
+            (json!(now + 60), false),
+            (json!(now), true),
+            (json!(now - 1), true),
+            (json!(0), true),
+            (json!(null), false),
+        ] {
+            let grant =
+                json!({ "organizations": ["acme"], "readOnly": false, "user": "ann", "admin": false, "exp": exp });
+            let by_token = matches!(function.access, Access::Read | Access::Write);
+            if by_token {
+                event["requestContext"]["authorizer"] = json!({ "lambda": { "grant": grant.to_string() } });
+            }
+            let answer = function.invoke(event.to_string(), "r".to_owned()).await.unwrap();
+            let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+            let refused = answer["statusCode"] == 401;
+            assert_eq!(refused, has_ended && by_token, "{} {exp}: {answer}", function.name);
+            if refused {
+                let body: serde_json::Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+                assert_eq!((&body["errorCode"], &body["success"]), (&json!("EXPIRED"), &json!(false)));
+                assert!(body["message"].as_str().unwrap().contains("sign in again"));
+            }
+        }
+        // What is no time is no grant.
+        for odd in [json!("x"), json!(-1), json!(1.5), json!([now + 60])] {
+            let grant = json!({ "organizations": ["acme"], "readOnly": false, "admin": true, "exp": odd });
+            event["requestContext"]["authorizer"] = json!({ "lambda": { "grant": grant.to_string() } });
+            let answer = function.invoke(event.to_string(), "r".to_owned()).await.unwrap();
+            let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+            assert!(function.access == Access::Anybody || answer["statusCode"] == 403, "{} {odd}", function.name);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_star_opens_every_organization_only_where_the_stack_says_so() {
+    let get = json!({ "organizationId": "acme" });
+    for (allowed, whole) in [("true", 200), ("false", 401), ("", 401)] {
+        let app = App::with(&[("AUTH_ALLOW_ALL_ORGANIZATIONS", allowed)]).await;
+        for (organizations, status) in [
+            (json!("*"), whole),
+            (json!(["*"]), 401),
+            (json!({ "*": true }), 401),
+            (json!({ "*": false }), 401),
+            (json!(["beta", "*"]), 403),
+            (json!({ "acme": false }), 401),
+            (json!({ "acme": false, "beta": true }), 403),
+            (json!({ "acme": true }), 200),
+        ] {
+            let (found, answer) = app.post(&token(&claims(&organizations)), "comments/get", &get).await;
+            assert_eq!(found, status, "{organizations} where {allowed:?}: {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_and_roles_fail_closed() {
+    let app = App::start().await;
+    let of = |name: &str, value: serde_json::Value| {
+        let mut claims = claims(&json!("acme"));
+        claims[name] = value;
+        token(&claims)
+    };
+    let save = json!({ "commentAnnotation": { "t": {} }, "metadata": { "organizationId": "acme", "documentId": "d" } });
+    for role in [
+        json!(null),
+        json!("Viewer"),
+        json!("VIEWER"),
+        json!([]),
+        json!({}),
+        json!(""),
+        json!(false),
+        json!({ "editor": false }),
+    ] {
+        app.refused(&of("role", role), "comments/save", &save).await;
+    }
+    app.refused(&token(&with(claims(&json!("acme")), "role", json!(null))), "comments/save", &save).await;
+    for documents in [json!(null), json!(["*"]), json!({ "d": false }), json!(true), json!([["d"]])] {
+        app.refused(&of("documents", documents), "comments/save", &save).await;
+    }
+    for role in [json!("editor"), json!(["editor"]), json!({ "editor": true, "viewer": false })] {
+        app.ok(&of("role", role), "comments/save", &save).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_may_be_in_a_header_of_the_companys_choice() {
+    let app = App::with(&[("AUTH_HEADER", "X-Velt-Token"), ("AUTH_SCHEME", "none")]).await;
+    let good = token(&claims(&json!("acme")));
+    let url = format!("{}/api/velt/comments/get", app.server.url());
+    for (name, value, status) in [
+        ("x-velt-token", good.clone(), 200),
+        ("x-velt-token", format!("Bearer {good}"), 401),
+        ("authorization", format!("Bearer {good}"), 401),
+    ] {
+        let request = app.http.post(&url).header(name, value).json(&json!({ "organizationId": "acme" }));
+        assert_eq!(request.send().await.unwrap().status(), status);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_of_an_unknown_page_is_refused() {
     let app = App::start().await;

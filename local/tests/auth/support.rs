@@ -95,6 +95,7 @@ impl App {
             ("AUTH_DOCUMENTS", "documents"),
             ("AUTH_READ_ONLY", "role=viewer"),
             ("AUTH_ADMIN", "role=admin"),
+            ("AUTH_ALLOW_ALL_ORGANIZATIONS", "true"),
         ];
         let settings = settings.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings: HashMap<String, String> = settings.collect();

@@ -172,6 +172,7 @@ fn each_filter_counts_its_own_lines() {
     assert_eq!(taken(authorizer(json!({ "status": 401, "code": "EXPIRED" }))), ["refusals"]);
     assert_eq!(taken(authorizer(json!({ "cause": "keys" }))), ["key_failures"]);
     assert_eq!(taken(authorizer(json!({ "code": "NOT_CONFIGURED", "cause": "a setting" }))), ["key_failures"]);
+    assert_eq!(taken(json!({ "operation": "links", "cause": "keys" })), ["key_failures"]);
     assert_eq!(taken(json!({ "operation": "comments-get", "status": 403, "code": "FORBIDDEN" })), none);
     assert_eq!(taken(json!({ "operation": "comments-get", "status": 500, "cause": "Query: x" })), none);
     assert_eq!(taken(json!({ "status": "429" })), ["gateway_throttles"]);

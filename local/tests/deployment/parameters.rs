@@ -127,6 +127,81 @@ fn the_frontend_is_told_the_domain_where_there_is_one() {
 }
 
 #[test]
+fn callers_are_verified_by_one_kind_of_key_and_it_is_said_whose_tokens_are_meant() {
+    let keeps = |given: &[(&str, &str)]| Deployment::with(given).keeps("CallersAreVerified");
+    let jwks = ("AuthJwksUrl", "https://id.example.com/.well-known/jwks.json");
+    let secret = ("AuthSecretArn", "arn:aws:secretsmanager:us-east-1:123456789012:secret:tokens");
+    let key = ("AuthPublicKey", "-----BEGIN PUBLIC KEY----- AAAA -----END PUBLIC KEY-----");
+    let (issuer, audience) = (("AuthIssuer", "https://id.example.com/"), ("AuthAudience", "velt-data"));
+    assert!(keeps(&[secret]) && keeps(&[key]));
+    assert!(keeps(&[jwks, issuer]) && keeps(&[jwks, audience]) && keeps(&[jwks, issuer, audience]));
+    assert!(!keeps(&[jwks]), "identity providers share keys between customers");
+    assert!(!keeps(&[]) && !keeps(&[issuer, audience]));
+    assert!(!keeps(&[jwks, issuer, secret]) && !keeps(&[jwks, issuer, key]) && !keeps(&[secret, key]));
+    assert!(!keeps(&[jwks, issuer, secret, key]));
+
+    // The samples of `samconfig.toml` are deployable.
+    let samples = read("samconfig.toml");
+    let samples = samples.lines().filter_map(|line| line.strip_prefix("parameter_overrides = "));
+    for sample in samples {
+        let given: Vec<String> = serde_json::from_str(sample).unwrap();
+        let given: Vec<(&str, &str)> = given.iter().map(|entry| entry.split_once('=').unwrap()).collect();
+        assert!(given.iter().any(|(name, _)| *name == "AuthIssuer"), "{sample}");
+        assert!(given.iter().any(|(name, _)| *name == "AuthAudience"), "{sample}");
+        assert!(keeps(&given), "{sample}");
+    }
+}
+
+#[test]
+fn what_the_authorizer_is_told_is_what_its_parameters_may_be() {
+    let template = Template::read();
+    let allows = |name: &str, value: &str| {
+        let pattern = template.at(&format!("Parameters.{name}.AllowedPattern")).as_str().unwrap();
+        Regex::new(pattern).unwrap().is_match(value)
+    };
+    for (value, allowed) in [
+        ("", true),
+        ("HS256", true),
+        ("HS384,HS512", true),
+        ("RS256,EdDSA", true),
+        ("HS256,RS256", false),
+        ("none", false),
+        ("ES512", false),
+        ("rs256", false),
+    ] {
+        assert_eq!(allows("AuthAlgorithms", value), allowed, "{value}");
+    }
+    for (value, allowed) in [
+        ("", true),
+        ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", true),
+        ("-----BEGIN RSA PUBLIC KEY----- AAAA -----END RSA PUBLIC KEY-----", true),
+        ("{\"kty\":\"RSA\"}", true),
+        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", false),
+        ("-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n", false),
+        ("MIIB", false),
+    ] {
+        assert_eq!(allows("AuthPublicKey", value), allowed, "{value}");
+    }
+    for (value, allowed) in [("Bearer", true), ("none", true), ("", false), ("Bearer ", false)] {
+        assert_eq!(allows("TokenScheme", value), allowed, "{value}");
+    }
+    let environment = |given: &[(&str, &str)], name: &str| {
+        Deployment::with(given).at(&format!("Resources.Authorizer.Properties.Environment.Variables.{name}")).unwrap()
+    };
+    assert_eq!(environment(&[], "AUTH_ALLOW_ALL_ORGANIZATIONS"), "false");
+    assert_eq!(environment(&[], "AUTH_SCHEME"), "Bearer");
+}
+
+#[test]
+fn the_apis_own_url_can_be_closed_where_there_is_a_domain() {
+    let closed = ("DisableExecuteApiEndpoint", "true");
+    let keeps = |given: &[(&str, &str)]| Deployment::with(given).keeps("DomainIsComplete");
+    assert!(keeps(&[DOMAIN[0], DOMAIN[1], closed]) && !keeps(&[closed]));
+    let of = |given: &[(&str, &str)]| Deployment::with(given).at("Resources.Api.Properties.DisableExecuteApiEndpoint");
+    assert_eq!((of(&[]).unwrap(), of(&[closed]).unwrap()), ("false".to_owned(), "true".to_owned()));
+}
+
+#[test]
 fn a_domain_needs_a_certificate_and_a_hosted_zone_a_domain() {
     let zone = ("HostedZoneId", "Z123");
     let keeps = |given: &[(&str, &str)]| Deployment::with(given).keeps("DomainIsComplete");
