@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
-use axum::response::Response;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, get, on};
 use axum::{Json, Router, middleware};
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use shared::envelope::LAMBDA_PAYLOAD_BYTES;
+use shared::error::clipped;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::auth::{Guard, authorize};
 use crate::event::{self, FunctionResponse};
-use crate::loopback::Origins;
+use crate::loopback::{Origins, refuse_host};
 use crate::{Environment, Function};
 
 /// The largest request that API Gateway passes on, in bytes.
@@ -39,13 +41,21 @@ pub(crate) fn router(
     origins: Origins,
     headers: Vec<HeaderName>,
 ) -> Router {
+    let headers: Arc<[HeaderName]> = ALLOWED_HEADERS.into_iter().chain(headers).collect();
+    let (readers, asked) = (origins.clone(), (origins.clone(), Arc::clone(&headers)));
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |origin, _| origins.allow(origin)))
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
-        .allow_headers(ALLOWED_HEADERS.into_iter().chain(headers).collect::<Vec<_>>())
+        .allow_headers(headers.to_vec())
         .max_age(PREFLIGHT_AGE);
-    let mut router = Router::new().route("/healthz", get(move || async move { Json(environment) }));
+    let healthz = move |headers: HeaderMap| async move {
+        match readers.refuse(&headers) {
+            Some(why) => refuse(StatusCode::FORBIDDEN, "Forbidden", why, "GET /healthz"),
+            None => Json(environment).into_response(),
+        }
+    };
+    let mut router = Router::new().route("/healthz", get(healthz));
     for function in functions {
         let path = function.path;
         let filter = MethodFilter::try_from(function.method.clone()).unwrap_or(MethodFilter::POST);
@@ -59,6 +69,49 @@ pub(crate) fn router(
         .method_not_allowed_fallback(no_route)
         .layer(cors)
         .layer(middleware::map_response(as_the_gateway_answers_preflights))
+        .layer(middleware::from_fn(move |request, next| let_in(asked.clone(), request, next)))
+}
+
+/// Refuses a request for another host: a page whose own domain name was pointed at this machine would read the answer.
+/// What a browser's preflight would be refused for is told, because the browser tells it only in its own console.
+async fn let_in((origins, allowed): (Origins, Arc<[HeaderName]>), request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    if let Some(why) = refuse_host(headers) {
+        return refuse(StatusCode::FORBIDDEN, "Forbidden", why, request.method().as_str());
+    }
+    if request.method() == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+        for why in refused_preflight(&origins, &allowed, headers) {
+            tracing::warn!("a browser may not call {}: {why}", request.uri().path());
+        }
+    }
+    next.run(request).await
+}
+
+/// Most of a header that a line shows, in bytes.
+const LONGEST_SHOWN: usize = 100;
+
+/// Why a browser won't send what a preflight asks for, and which flag would allow it.
+fn refused_preflight(origins: &Origins, allowed: &[HeaderName], headers: &HeaderMap) -> Vec<String> {
+    let shown = |text: &str| clipped(&text.escape_debug().to_string(), LONGEST_SHOWN).into_owned();
+    let text = |name: HeaderName| {
+        let value = headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        value.unwrap_or_default()
+    };
+    let mut reasons = Vec::new();
+    if headers.get(header::ORIGIN).is_some_and(|origin| !origins.allow(origin)) {
+        let origin = shown(&text(header::ORIGIN));
+        reasons.push(format!("its origin is not allowed: start with --allow-origin {origin}"));
+    }
+    let method = text(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if !matches!(method.as_str(), "GET" | "HEAD" | "POST") {
+        reasons.push(format!("the method {} is not allowed: operations are POST", shown(&method)));
+    }
+    for name in text(header::ACCESS_CONTROL_REQUEST_HEADERS).split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        if !allowed.iter().any(|known| known.as_str().eq_ignore_ascii_case(name)) {
+            reasons.push(format!("the header is not allowed: start with --allow-header {}", shown(name)));
+        }
+    }
+    reasons
 }
 
 /// The gateway answers a preflight with 204; the layer used here, with 200.

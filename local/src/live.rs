@@ -5,7 +5,9 @@ use shared::line::Line;
 /// The line of a request: status, operation, event, organization, counts and time, one below the other.
 pub(crate) fn text(line: &Line) -> String {
     let Line { status, operation, items, dynamodb_calls, read_units, write_units, latency, .. } = line;
-    let (event, organization) = (line.event.unwrap_or("-"), line.organization.as_deref().unwrap_or("-"));
+    // An id may hold anything, and a line is one line.
+    let organization = line.organization.as_deref().unwrap_or("-").escape_debug().to_string();
+    let event = line.event.unwrap_or("-");
     let (bytes_in, bytes_out) = (line.request_bytes, line.response_bytes);
     let throttles = line.throttles.map(|throttles| format!("{throttles} throttled"));
     let told = [throttles, line.sdk_version.as_ref().map(|version| format!("SDK {version}"))];

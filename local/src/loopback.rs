@@ -26,14 +26,20 @@ impl Origins {
 
     /// Why a request is refused; none where it is taken. Programs send no origin.
     pub(crate) fn refuse(&self, headers: &HeaderMap) -> Option<&'static str> {
-        if !headers.get_all(header::HOST).iter().all(is_loopback_host) {
-            return Some("this server answers to 127.0.0.1, [::1] and localhost only");
+        if let Some(why) = refuse_host(headers) {
+            return Some(why);
         }
         if !headers.get_all(header::ORIGIN).iter().all(|origin| self.allow(origin)) {
             return Some("pages of this origin may not call: allow it with --allow-origin");
         }
         None
     }
+}
+
+/// Why a request for another host is refused; none where it is for this machine.
+pub(crate) fn refuse_host(headers: &HeaderMap) -> Option<&'static str> {
+    let is_here = headers.get_all(header::HOST).iter().all(is_loopback_host);
+    (!is_here).then_some("this server answers to 127.0.0.1, [::1] and localhost only")
 }
 
 /// Whether an origin is a page of this machine.

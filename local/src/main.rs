@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
 use http::{HeaderName, HeaderValue};
 use local::auth::DEVELOPMENT_SECRET;
 use local::{Auth, Environment, Options, Server};
+use serde_json::Value;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -62,7 +64,7 @@ struct Serve {
     #[arg(long, conflicts_with = "data_dir")]
     in_memory: bool,
     /// An origin whose pages may call, as `https://app.example.com`; repeatable. Without one, any page of this machine.
-    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    #[arg(long = "allow-origin", value_name = "ORIGIN", value_parser = origin)]
     origins: Vec<HeaderValue>,
     /// A header that pages may send besides `Authorization` and `Content-Type`; repeatable.
     #[arg(long = "allow-header", value_name = "NAME")]
@@ -76,19 +78,48 @@ struct Serve {
     /// As `--auth`, by HS256 and this secret, of 32 characters at least.
     #[arg(long, value_name = "SECRET", conflicts_with = "auth_jwks")]
     auth_secret: Option<String>,
-    /// As `--auth`, by the public keys of this file (a JWKS, or one key as PEM or JWK), or of an identity provider's URL. `AUTH_ALGORITHMS` and the other settings of the authorizer are read
-    /// from the environment.
+    /// As `--auth`, by the public keys of this file (a JWKS, or one key as PEM or JWK), or of an identity provider's URL.
+    /// `AUTH_ALGORITHMS` and the other settings of the authorizer are read from the environment.
     #[arg(long, value_name = "FILE-OR-URL")]
     auth_jwks: Option<PathBuf>,
 }
 
+/// Reads an origin as the template's `AllowedOrigins` takes it: a wildcard would let every page in, and an origin has no path.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or_default();
+    let is_origin = !host.is_empty() && !host.contains(|c: char| matches!(c, '/' | '*' | ',') || c.is_whitespace());
+    let why = "name an exact origin, as https://app.example.com: with http or https, without a path and without *";
+    HeaderValue::from_str(text).ok().filter(|_| is_origin).ok_or_else(|| why.to_owned())
+}
+
+/// Reads a file of keys: a JWKS, or one key as PEM or JWK.
+fn keys(file: &Path) -> Result<String, String> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| format!("--auth-jwks: the file {shown} can't be read: {error}"))?;
+    if text.contains("-----BEGIN") {
+        return Ok(text);
+    }
+    let set: Value = serde_json::from_str(&text)
+        .map_err(|error| format!("--auth-jwks: the file {shown} is not PEM, and is not JSON: {error}"))?;
+    let has_keys = set["keys"].as_array().is_some_and(|keys| !keys.is_empty());
+    if has_keys || set["kty"].is_string() {
+        return Ok(text);
+    }
+    Err(format!("--auth-jwks: the file {shown} has no keys: a key set is {{\"keys\":[…]}}"))
+}
+
 impl Serve {
-    fn auth(&self) -> io::Result<Option<Auth>> {
+    fn auth(&self) -> Result<Option<Auth>, String> {
         Ok(match (&self.auth_secret, &self.auth_jwks) {
+            (Some(secret), _) if secret.len() < SHORTEST_SECRET => {
+                let length = secret.len();
+                return Err(format!("--auth-secret has {length} bytes: a secret has {SHORTEST_SECRET} at least"));
+            }
             (Some(secret), _) => Some(Auth::Secret(secret.clone())),
             (None, Some(file)) => Some(match file.to_str() {
                 Some(url) if url.starts_with("https://") => Auth::Url(url.to_owned()),
-                _ => Auth::Jwks(std::fs::read_to_string(file)?),
+                _ => Auth::Jwks(keys(file)?),
             }),
             (None, None) => {
                 (self.auth || self.allow_all_organizations).then(|| Auth::Secret(DEVELOPMENT_SECRET.to_owned()))
@@ -107,8 +138,33 @@ impl FormatTime for SinceStart {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    match Cli::parse() {
+async fn main() -> ExitCode {
+    let done = done(Cli::parse()).await;
+    if let Err(error) = &done {
+        // Nothing is left to do about an error stream that is closed.
+        let _ = writeln!(io::stderr(), "error: {}", told(error.as_ref()));
+    }
+    if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// An error and what it comes from, in one sentence each.
+fn told(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let why = error.to_string();
+        // Some errors quote their source.
+        if !text.contains(&why) {
+            text.push_str(": ");
+            text.push_str(&why);
+        }
+        source = error.source();
+    }
+    text
+}
+
+async fn done(cli: Cli) -> Result<(), Box<dyn Error>> {
+    match cli {
         Cli { command: Some(Command::Env { port }), .. } => print_environment(port).await,
         Cli { command: Some(Command::Token { organizations, user, secret }), .. } => {
             writeln!(io::stdout(), "{}", local::auth::token(&organizations, &user, &secret)?)?;
@@ -183,9 +239,17 @@ Ctrl-C stops.",
         backend = server.backend_operations().join(", "),
     )?;
     stopped.await?;
-    server.stop().await;
+    if tokio::time::timeout(TIME_TO_STOP, server.stop()).await.is_err() {
+        tracing::warn!("stopped with requests under way: they get no answer");
+    }
     Ok(())
 }
+
+/// How long requests under way may take after Ctrl-C.
+const TIME_TO_STOP: Duration = Duration::from_millis(800);
+
+/// The shortest secret that the authorizer takes, in bytes.
+const SHORTEST_SECRET: usize = 32;
 
 fn bearer(token: &str) -> String {
     format!(" -H 'authorization: Bearer {token}'")

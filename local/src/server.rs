@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use http::{HeaderName, HeaderValue};
@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::auth::{DEVELOPMENT_SECRET, Guard};
+use crate::loopback::Origins;
 use crate::store::{self, StoreError};
 use crate::{Auth, Environment, Function, functions, gateway, s3};
 
@@ -104,13 +105,18 @@ impl Server {
         let address = api.local_addr().map_err(|source| StartError::Port { port: options.port, source })?;
         let (stop, stopping) = watch::channel(false);
         let (dynamodb, dynamodb_url) = listen_beside(options.port, 1).await?;
-        let mut tasks = vec![store::serve_dynamodb(options.data_directory.as_deref(), dynamodb, stopping.clone())?];
+        let origins = Origins::from(options.origins.clone());
+        let directory = options.data_directory.as_deref();
+        let (own_url, tasks) = store::serve_dynamodb(directory, dynamodb, origins.clone(), stopping.clone()).await?;
+        let mut tasks = Vec::from(tasks);
         let (s3_url, temporary) = start_s3(&options, &mut tasks, stopping.clone()).await?;
-        let origins: Vec<&str> = options.origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
-        let environment = environment(address, &dynamodb_url, &s3_url, &origins.join(","));
+        let named: Vec<&str> = options.origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
+        let environment = environment(address, &dynamodb_url, &s3_url, &named.join(","));
         let mut settings = options.settings;
         // The environment counts: what else is set may be of a real account.
         settings.extend(environment.environment.clone());
+        // The functions of this process need no door.
+        settings.insert("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), own_url);
         if let Some(auth) = &options.auth {
             for other in ["AUTH_JWKS_URL", "AUTH_PUBLIC_KEY", "AUTH_JWKS", "AUTH_SECRET", "AUTH_SECRET_TEXT"] {
                 settings.remove(other);
@@ -130,13 +136,16 @@ impl Server {
         let operation =
             |function: &Function| Some((function.path.strip_prefix("/api/velt/")?.to_owned(), function.access));
         let operations = functions.iter().filter_map(operation).collect();
-        let router =
-            gateway::router(functions, guard.as_ref(), environment.clone(), options.origins.into(), options.headers);
-        tasks.push(tokio::spawn(async move {
-            if let Err(error) = axum::serve(api, router).with_graceful_shutdown(stopped(stopping)).await {
-                tracing::error!(%error, "the gateway ended");
-            }
-        }));
+        let router = gateway::router(functions, guard.as_ref(), environment.clone(), origins, options.headers);
+        // A browser may look for `localhost` at either address.
+        for listener in [Some(api), listen_on_ipv6(address.port(), options.port).await?].into_iter().flatten() {
+            let (router, stopping) = (router.clone(), stopping.clone());
+            tasks.push(tokio::spawn(async move {
+                if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped(stopping)).await {
+                    tracing::error!(%error, "the gateway ended");
+                }
+            }));
+        }
         Ok(Self { address, environment, setup, dynamodb, operations, stop, tasks, _temporary: temporary })
     }
 
@@ -249,6 +258,20 @@ async fn listen_beside(port: u16, distance: u16) -> Result<(TcpListener, String)
     };
     let address = listener.local_addr().map_err(|source| StartError::Port { port, source })?;
     Ok((listener, format!("http://{address}")))
+}
+
+/// Listens at `[::1]`, too, unless this machine has no such address.
+///
+/// # Errors
+/// Another program has the port that was asked for: it would get some of the requests.
+async fn listen_on_ipv6(port: u16, asked: u16) -> Result<Option<TcpListener>, StartError> {
+    match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(source) if asked != 0 && source.kind() == io::ErrorKind::AddrInUse => {
+            Err(StartError::Port { port, source })
+        }
+        Err(_) => Ok(None),
+    }
 }
 
 async fn listen(port: u16) -> Result<TcpListener, StartError> {

@@ -111,7 +111,7 @@ async fn the_keys_of_a_file_verify_callers() {
     let file = directory.path().join("jwks.json");
     std::fs::write(&file, jwks).unwrap();
     let program = Program::start(&["--in-memory", "--auth-jwks", file.to_str().unwrap()]);
-    assert!(program.greeting.contains("by the keys of the JWKS file"));
+    assert!(program.greeting.contains("verified by the keys of your identity provider"));
     let claims = json!({ "sub": "ann", "organizationId": "acme", "exp": 4_102_444_800_u64 });
     let private = STANDARD.decode("MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g").unwrap();
     let header = jsonwebtoken::Header { kid: Some("k".to_owned()), ..jsonwebtoken::Header::new(Algorithm::EdDSA) };
