@@ -82,6 +82,7 @@ pub fn functions(setup: &Setup) -> Result<Vec<Function>, SetupError> {
         Function::of::<comments::Get>(setup)?,
         Function::of::<comments::Save>(setup)?,
         Function::of::<comments::Delete>(setup)?,
+        Function::of::<documents::Rekey>(setup)?,
         Function::of::<reactions::Get>(setup)?,
         Function::of::<reactions::Save>(setup)?,
         Function::of::<reactions::Delete>(setup)?,

@@ -58,6 +58,7 @@ async fn every_operation_of_the_data_providers_is_in_what_is_pasted() {
 
     // Not of a browser, of a callback, or of a link.
     let others = [
+        "documents-rekey",
         "notifications-save",
         "users-save",
         "users-delete",

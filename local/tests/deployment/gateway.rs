@@ -63,6 +63,11 @@ fn calls(name: &str) -> Vec<(&'static str, String)> {
     match (feature, operation) {
         (_, "get" | "resolve") if feature != "files" => vec![("Get", own)],
         ("files", "get") | ("uploads", "start") => files.map(|(_, keys)| ("Get", keys.to_owned())).into(),
+        ("documents", "rekey") => {
+            let features = ["comments", "reactions", "recordings", "activity", "notifications"];
+            let own = features.map(|name| ("Save", format!("{name}#*")));
+            own.into_iter().chain(files.map(|(_, keys)| ("Save", keys.to_owned()))).collect()
+        }
         ("uploads", "finish") => files.map(|(_, keys)| ("Save", keys.to_owned())).into(),
         ("recordings", "upload") => vec![("Save", files[1].1.to_owned())],
         ("recordings", "upload-delete") => vec![("Delete", files[1].1.to_owned())],

@@ -31,5 +31,6 @@ mod odd_requests;
 mod outage;
 mod reactions;
 mod recordings;
+mod rekey;
 mod start;
 mod users;

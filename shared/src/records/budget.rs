@@ -41,6 +41,18 @@ pub(super) fn calls_left() -> u32 {
     left().0
 }
 
+/// Calls that reading and changing one record takes, with an attempt that somebody else is in the way of.
+const RECORD_CALLS: u32 = 10;
+
+/// Units of changing the largest inline record, in the table and in two indexes, and of the page that it is read with.
+const RECORD_UNITS: f64 = 1_200.0 + PAGE_UNITS;
+
+/// Whether a record of the largest inline size may still be read and changed.
+pub(super) fn is_left_for_a_record() -> bool {
+    let (calls, units) = left();
+    calls >= RECORD_CALLS && units >= RECORD_UNITS
+}
+
 /// Reserves one call that reads.
 ///
 /// # Errors

@@ -36,6 +36,7 @@ use aws_sdk_dynamodb::Client;
 pub use aws_sdk_dynamodb::types::AttributeValue;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 pub use item::Item;
+pub use read::Page;
 
 use crate::Error;
 use crate::contract::Id;
@@ -179,6 +180,12 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// Whether the request may still change a record of the largest size; one that works through many stops where it may not.
+    #[must_use]
+    pub fn has_budget_left(&self) -> bool {
+        budget::is_left_for_a_record()
+    }
+
     /// What it reads by.
     #[must_use]
     pub fn reader(&self) -> &Reader {

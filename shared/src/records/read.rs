@@ -29,6 +29,15 @@ pub(super) struct Stored {
     pub(super) layout: Layout,
 }
 
+/// Some of a document's records.
+#[derive(Debug)]
+pub struct Page {
+    /// The records, without those that are deleted.
+    pub records: Vec<Record>,
+    /// Where the next page begins; none after the last.
+    pub next: Option<String>,
+}
+
 /// What stands beside a record's first item and is not named by it.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
@@ -104,6 +113,43 @@ impl Reader {
         let records = in_parallel(found.map(|head| self.complete(head)).collect()).await?.into_iter().flatten();
         // Looked at again: a split one was read a second time, and may stand elsewhere by now.
         Ok(records.filter(|record| is_wanted(&record.id, &record.place)).collect())
+    }
+
+    /// Some of a document's records, after the position that the page before ended at. By the index, which may lag behind.
+    ///
+    /// # Errors
+    /// As [`Reader::find`].
+    pub async fn page_of_document(
+        &self,
+        feature: &Feature,
+        scope: &Scope,
+        document: &Id,
+        after: Option<&str>,
+        most: i32,
+    ) -> Result<Page, Error> {
+        let partition = key::document(feature, scope, document);
+        let after = after.map(|record| {
+            let mut key = table_key(record.to_owned(), key::RECORD.to_owned());
+            key.insert(BY_DOCUMENT.partition.to_owned(), item::text(&partition));
+            key
+        });
+        let reserved = budget::reserve(PAGE_UNITS)?;
+        let page = self.query_of(Some(&BY_DOCUMENT), &partition);
+        let page =
+            page.set_exclusive_start_key(after).limit(most).return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let page = page.send().await.map_err(|error| failed("Query", &error))?;
+        notes::read(page.consumed_capacity());
+        drop(reserved);
+        let next = page.last_evaluated_key.and_then(|mut key| item::take_text(&mut key, PARTITION));
+        let heads: Vec<Head> = page.items.unwrap_or_default().into_iter().map(Head::read).collect::<Result<_, _>>()?;
+        let records = in_parallel(heads.into_iter().map(|head| self.complete(head)).collect()).await?;
+        Ok(Page { records: records.into_iter().flatten().collect(), next })
+    }
+
+    /// The position of a record in the pages of [`Reader::page_of_document`].
+    #[must_use]
+    pub fn position_of(&self, feature: &Feature, scope: &Scope, id: &Id) -> String {
+        RecordKey::new(feature, scope, id).partition
     }
 
     /// For each of `ids`, the record of the first of `scopes` that has it. Strongly consistent, and one call for each 100
@@ -199,8 +245,11 @@ impl Reader {
 
     /// Every item of a partition, of an index or of the table itself.
     pub(super) async fn query(&self, index: Option<&Index>, partition: String) -> Result<Vec<Item>, Error> {
-        let query = self
-            .0
+        pages(self.query_of(index, &partition)).await
+    }
+
+    fn query_of(&self, index: Option<&Index>, partition: &str) -> QueryFluentBuilder {
+        self.0
             .client
             .query()
             .table_name(&self.0.name)
@@ -208,8 +257,7 @@ impl Reader {
             .consistent_read(index.is_none())
             .key_condition_expression("#partition = :partition")
             .expression_attribute_names("#partition", index.map_or(PARTITION, |index| index.partition))
-            .expression_attribute_values(":partition", item::text(partition));
-        pages(query).await
+            .expression_attribute_values(":partition", item::text(partition))
     }
 
     /// What of a record's partition its first item does not name, up to [`PAGES_BESIDE`] pages of it: the largest record is
