@@ -1,5 +1,6 @@
 //! The parts of Velt's request types (`@veltdev/types` 6.0.6) that are acted on. Everything else is carried verbatim.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -133,6 +134,28 @@ pub fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     Ok(text.map(Id))
 }
 
+/// Reads ids of which any may be null or blank, and any may be repeated: what is left is distinct, in the order it came.
+/// Velt's SDKs for backends send such lists.
+///
+/// # Errors
+/// The value is not a list, or an entry is of another type.
+pub fn present_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Id>, D::Error> {
+    let mut seen = HashSet::new();
+    let present = Vec::<Present>::deserialize(deserializer)?.into_iter().filter_map(|Present(id)| id);
+    Ok(present.filter(|id| seen.insert(id.clone())).collect())
+}
+
+/// An id, or none where it is null or blank.
+struct Present(Option<Id>);
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.trim().is_empty());
+        text.as_deref().map_or(Ok(()), check_id)?;
+        Ok(Self(text.map(Id)))
+    }
+}
+
 /// A struct that is read from an object alone: as derived, one is read from an array of its fields' values, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Object<T>(pub T);
@@ -215,6 +238,21 @@ impl Metadata {
             _ => {}
         }
         Ok(metadata)
+    }
+
+    /// The metadata, with the document that the request itself may name instead.
+    ///
+    /// # Errors
+    /// The two places name two documents.
+    pub fn in_document(mut self, document: Option<Id>) -> Result<Self, Error> {
+        match (&self.document_id, document) {
+            (Some(one), Some(other)) if *one != other => {
+                return Err(Error::invalid("metadata.documentId", "is another document than documentId"));
+            }
+            (None, document) => self.document_id = document,
+            _ => {}
+        }
+        Ok(self)
     }
 }
 

@@ -104,8 +104,8 @@ pub(crate) fn organization(organization: &Id) {
     });
 }
 
-/// Notes which SDK sent the request.
-pub(crate) fn sender(metadata: &Metadata) {
+/// Notes which SDK sent the request. [`crate::scope::Caller::scope`] does it for operations of one organization.
+pub fn sender(metadata: &Metadata) {
     note(|notes| notes.sdk_version.clone_from(&metadata.sdk_version));
 }
 

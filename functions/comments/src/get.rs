@@ -6,8 +6,8 @@ use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::json::Fields;
 use shared::operation::{Answer, Json, Operation};
-use shared::provider;
-use shared::records::{Filter, Reader};
+use shared::provider::{self, Asked};
+use shared::records::Reader;
 use shared::scope::Caller;
 
 use crate::{COMMENTS, thread};
@@ -28,9 +28,8 @@ pub struct GetCommentResolverRequest {
     document_ids: Option<Vec<Id>>,
     #[serde(default, deserialize_with = "optional_id")]
     folder_id: Option<Id>,
-    /// Says that a folder is meant whole, which a folder without documents is anyway: only its type is checked.
-    #[serde(default, rename = "allDocuments")]
-    _all_documents: Option<bool>,
+    #[serde(default)]
+    all_documents: Option<bool>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
 }
@@ -46,11 +45,15 @@ impl Operation for Get {
     async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.scope(&metadata, "organizationId")?;
-        let filter =
-            Filter { ids: request.comment_annotation_ids, documents: request.document_ids, folder: request.folder_id };
-        let records = provider::find(reader, &COMMENTS, &scope, &filter).await?;
+        let asked = Asked {
+            ids: request.comment_annotation_ids,
+            documents: request.document_ids,
+            folder: request.folder_id,
+            all_documents: request.all_documents.unwrap_or_default(),
+        };
+        let records = provider::find(reader, &COMMENTS, &scope, asked).await?;
         let threads = records.into_iter().map(thread::to_payload).collect::<Result<BTreeMap<_, _>, _>>();
-        let threads = threads.map_err(|error| Error::internal().caused_by(error))?;
+        let threads = threads?;
         let count = threads.len();
         Ok(Answer::with(threads, count))
     }

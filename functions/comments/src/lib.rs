@@ -4,6 +4,7 @@
 
 mod delete;
 mod get;
+mod meaning;
 mod save;
 mod thread;
 

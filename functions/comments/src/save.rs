@@ -5,14 +5,14 @@ use shared::contract::{Id, Metadata, Object, TextOrNumber, optional_id};
 use shared::notes;
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Payload, Records};
-use shared::provider;
 use shared::records::Writer;
 use shared::records::change::{Change, Rule, Save as SaveRecord};
 use shared::scope::{Caller, Scope};
 
+use crate::meaning::{Meaning, Named, Others};
 use crate::{COMMENTS, thread};
 
-const NAMES: Names = Names {
+pub(crate) const NAMES: Names = Names {
     records: "commentAnnotation",
     id: "annotationId",
     organization: "metadata.organizationId",
@@ -32,6 +32,8 @@ pub struct SaveCommentResolverRequest {
     event: Option<String>,
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
+    #[serde(default, deserialize_with = "optional_id")]
+    document_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
     #[serde(default)]
@@ -47,10 +49,12 @@ impl Operation for Save {
     type Answer = Answer<()>;
 
     async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
-        let subject = Subject::of(request.event.as_deref(), request.comment_id.as_ref());
-        notes::event(request.event.as_deref());
-        let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        let (scope, threads) = payload::open(caller, &metadata, request.comment_annotation, &NAMES)?;
+        let event = request.event.as_deref().filter(|event| !event.is_empty());
+        notes::event(event);
+        let metadata = Metadata::of(request.metadata, request.organization_id)?.in_document(request.document_id)?;
+        let (scope, threads) = payload::open(caller, &metadata, &request.comment_annotation, &NAMES)?;
+        let meaning = Meaning::of(event, request.comment_id.is_some(), caller.user().is_some());
+        let subject = Subject { meaning, comment: request.comment_id.as_ref(), user: caller.user() };
         let saves =
             threads.into_iter().map(|thread| subject.save(scope.clone(), thread)).collect::<Result<Vec<_>, Error>>()?;
         writer.save(&COMMENTS, &saves).await?;
@@ -58,83 +62,58 @@ impl Operation for Save {
     }
 }
 
-/// What a save is about, which decides what of its payload is news and what is only the sender's view.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Subject<'a> {
-    /// One comment. Everything else is the sender's view, and fills in only what is missing here.
-    Comment { id: &'a str, deleted: bool },
-    /// The thread's own fields. Its comments are the sender's view.
-    Annotation { added: bool },
-    /// Nothing was said: the payload is the thread.
-    Thread,
+/// What a save is about.
+#[derive(Clone, Copy, Debug)]
+struct Subject<'a> {
+    meaning: Meaning,
+    comment: Option<&'a TextOrNumber>,
+    user: Option<&'a Id>,
 }
 
-impl<'a> Subject<'a> {
-    /// By the events of Velt's `ResolverActions` and `CommentResolverSaveEvent`; one that is unknown is about the thread.
-    fn of(event: Option<&str>, comment: Option<&'a TextOrNumber>) -> Self {
-        match (event, comment) {
-            (None, _) => Self::Thread,
-            (Some(event), Some(comment)) if event.starts_with("comment.") => {
-                Self::Comment { id: comment.as_str(), deleted: event == "comment.delete" }
-            }
-            (Some(event), _) => Self::Annotation { added: event == "comment_annotation.add" },
-        }
-    }
-
+impl Subject<'_> {
     fn save(self, scope: Scope, payload: Payload) -> Result<SaveRecord, Error> {
-        let Payload { id, mut fields, document, folder } = payload;
-        let path = format!("commentAnnotation.{id}");
+        let Payload { id, mut fields, document, folder, path } = payload;
         let comments = thread::take_comments(&mut fields, &path)?;
-        let about_a_comment = matches!(self, Self::Comment { .. });
-        let rule = if about_a_comment { Rule::Missing } else { Rule::Set };
-        let mut changes = provider::changes(fields, rule);
-        let mut deleted = None;
-        if let Self::Comment { id, deleted: true } = self {
-            deleted = Some(Change { slot: thread::comment_slot(id), value: None, rule: Rule::Set });
+        fields.remove(thread::TARGET_COMMENT);
+        let mut changes: Vec<Change> =
+            fields.into_iter().map(|(name, value)| thread::field(name, value, self.meaning)).collect();
+        if let (Named::Deleted, Some(comment)) = (self.meaning.named, self.comment) {
+            changes.push(Change { slot: thread::comment_slot(comment.as_str()), value: None, rule: Rule::Set });
         }
         let mut holds_files = false;
         for (comment_id, comment) in comments {
             let came = thread::look_into(&comment_id, &comment, &format!("{path}.comments.{comment_id}"))?;
-            let rule = match self {
-                Self::Comment { id, deleted: true } if id == comment_id.as_str() => continue,
-                Self::Comment { id, .. } if id != comment_id.as_str() => Rule::Missing,
-                Self::Annotation { .. } => Rule::Missing,
-                _ if came.has_text => Rule::UnlessDeleted,
-                _ => Rule::Combine(thread::keep_text),
-            };
+            let is_named = self.comment.is_some_and(|named| named.as_str() == comment_id.as_str());
+            let Some(rule) = self.rule(is_named, &came) else { continue };
             holds_files |= came.holds_files;
             changes.push(Change { slot: thread::comment_slot(comment_id.as_str()), value: Some(comment), rule });
         }
-        changes.extend(deleted);
-        let (document, folder) = if about_a_comment {
-            (provider::only_where_unknown(document), provider::only_where_unknown(folder))
-        } else {
+        let (document, folder) = if self.meaning.sets(thread::METADATA) {
             (document, folder)
+        } else {
+            (document.only_where_unknown(), folder.only_where_unknown())
         };
-        let revives = matches!(self, Self::Thread | Self::Annotation { added: true });
-        Ok(SaveRecord { scope, id, document, folder, changes, holds_files, revives })
+        Ok(SaveRecord { scope, id, document, folder, changes, holds_files, revives: self.meaning.revives })
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_says_what_a_save_is_about() {
-        let seven: TextOrNumber = serde_json::from_str("7").unwrap();
-        let comment = |deleted| Subject::Comment { id: "7", deleted };
-        for (event, id, subject) in [
-            (None, Some(&seven), Subject::Thread),
-            (Some("comment.add"), Some(&seven), comment(false)),
-            (Some("comment.accept"), Some(&seven), comment(false)),
-            (Some("comment.delete"), Some(&seven), comment(true)),
-            (Some("comment.add"), None, Subject::Annotation { added: false }),
-            (Some("comment_annotation.add"), Some(&seven), Subject::Annotation { added: true }),
-            (Some("comment_annotation.assign"), None, Subject::Annotation { added: false }),
-            (Some("something.new"), Some(&seven), Subject::Annotation { added: false }),
-        ] {
-            assert_eq!(Subject::of(event, id), subject, "{event:?}");
+    /// What becomes of a comment of the payload; none if its own change is all that there is to say of it.
+    fn rule(self, is_named: bool, came: &thread::Came) -> Option<Rule> {
+        let whole = if came.has_text { Rule::UnlessDeleted } else { Rule::Combine(thread::update) };
+        if is_named {
+            return match self.meaning.named {
+                Named::Seen => Some(Rule::Missing),
+                Named::Added => Some(whole),
+                Named::Updated => Some(Rule::Combine(thread::update)),
+                Named::Deleted => None,
+            };
+        }
+        match self.meaning.others {
+            Others::Seen => Some(Rule::Missing),
+            Others::Set => Some(whole),
+            Others::SetIfOwn => Some(match self.user.filter(|user| came.author.as_ref() == Some(*user)) {
+                Some(user) => Rule::CombineOwn(user.clone(), thread::update),
+                None => Rule::Missing,
+            }),
         }
     }
 }

@@ -5,8 +5,20 @@ use std::collections::BTreeMap;
 use shared::Error;
 use shared::contract::{Id, TextOrNumber};
 use shared::json::{Fields, Json};
+use shared::provider;
+use shared::records::author;
+use shared::records::change::{Change, Rule};
 use shared::records::{Record, Slot};
 use storage::named::Named;
+
+use crate::meaning::Meaning;
+use crate::save::NAMES;
+
+/// The field of a thread that says where it stands.
+pub(crate) const METADATA: &str = "metadata";
+
+/// The context of a request that repeats one of its comments, and is no field of a thread.
+pub(crate) const TARGET_COMMENT: &str = "targetComment";
 
 /// The field of a thread that holds its comments, by their ids.
 const COMMENTS: &str = "comments";
@@ -36,12 +48,23 @@ pub(crate) fn take_comments(fields: &mut Fields, path: &str) -> Result<BTreeMap<
 }
 
 /// A stored thread as it is answered.
-pub(crate) fn to_payload(record: Record) -> Result<(Id, Fields), serde_json::Error> {
+///
+/// # Errors
+/// [`Error::internal`], which does not happen: what is stored is JSON.
+pub(crate) fn to_payload(record: Record) -> Result<(Id, Fields), Error> {
     let (id, mut fields, comments) = record.into_parts();
     if !comments.is_empty() || fields.get(COMMENTS).is_some_and(Json::is_object) {
-        fields.insert(COMMENTS.to_owned(), Json::from_value(&comments)?);
+        let comments = Json::from_value(&comments).map_err(|error| Error::internal().caused_by(error))?;
+        fields.insert(COMMENTS.to_owned(), comments);
     }
+    provider::name_itself(&mut fields, NAMES.id, &id)?;
     Ok((id, fields))
+}
+
+/// A top-level field as a change.
+pub(crate) fn field(name: String, value: Json, meaning: Meaning) -> Change {
+    let rule = if meaning.sets(&name) { Rule::Set } else { Rule::Missing };
+    Change { slot: Slot::Field(name), value: Some(value), rule }
 }
 
 /// The slot of a comment.
@@ -55,6 +78,8 @@ pub(crate) struct Came {
     /// Whether its text did. A comment without was sent by a reader whom the text did not reach.
     pub(crate) has_text: bool,
     pub(crate) holds_files: bool,
+    /// The user who wrote it, by its own words.
+    pub(crate) author: Option<Id>,
 }
 
 /// Looks into a comment.
@@ -69,21 +94,25 @@ pub(crate) fn look_into(id: &Id, comment: &Json, path: &str) -> Result<Came, Err
         return Err(Error::invalid(format!("{path}.commentId"), "is not the id that the comment is under"));
     }
     let holds_files = fields.get(ATTACHMENTS).is_some_and(|files| !Named::values(files).is_empty());
-    Ok(Came { has_text: has_text(&fields), holds_files })
+    Ok(Came { has_text: has_text(&fields), holds_files, author: author::of_comment(comment) })
 }
 
 fn has_text(comment: &Fields) -> bool {
     TEXT.iter().any(|name| comment.get(*name).is_some_and(|text| !text.is_null()))
 }
 
-/// The new comment, which came without its text, with all of the stored one that it did not bring: its sender knew little
-/// of it. Never fails: what is not an object has no text to keep.
-pub(crate) fn keep_text(stored: &Json, new: &Json) -> Json {
+/// The stored comment with what the new one brings; what it does not bring stays. A null clears, but not the text: a new
+/// comment without text was sent by a reader whom the text did not reach. Text and HTML are one text in two forms, so that
+/// a new comment which brings one of them leaves nothing of the old text in the other.
+///
+/// Never fails: what is not an object has nothing to keep.
+pub(crate) fn update(stored: &Json, new: &Json) -> Json {
     let (Ok(mut kept), Ok(mut fields)) = (stored.read::<Fields>(""), new.read::<Fields>("")) else {
         return new.clone();
     };
+    let outdated = if has_text(&fields) { &mut kept } else { &mut fields };
     for name in TEXT {
-        fields.remove(name);
+        outdated.remove(name);
     }
     kept.append(&mut fields);
     Json::from_value(&kept).unwrap_or_else(|_| new.clone())
@@ -117,13 +146,22 @@ mod tests {
     #[test]
     fn a_comment_without_text_keeps_the_stored_text_and_changes_the_rest() {
         let stored = json(r#"{"commentId":1,"commentText":"a","commentHtml":"<p>a</p>","to":[1]}"#);
-        let kept = keep_text(&stored, &json(r#"{"commentId":1,"attachments":{}}"#));
+        let kept = update(&stored, &json(r#"{"commentId":1,"attachments":{}}"#));
         assert_eq!(
             kept,
             json(r#"{"attachments":{},"commentHtml":"<p>a</p>","commentId":1,"commentText":"a","to":[1]}"#)
         );
-        let nulls = keep_text(&stored, &json(r#"{"commentText":null,"commentHtml":null,"to":[2]}"#));
+        let nulls = update(&stored, &json(r#"{"commentText":null,"commentHtml":null,"to":[2]}"#));
         assert_eq!(nulls, json(r#"{"commentHtml":"<p>a</p>","commentId":1,"commentText":"a","to":[2]}"#));
+    }
+
+    #[test]
+    fn a_comment_with_text_replaces_the_text_in_both_its_forms_and_keeps_the_rest() {
+        let stored = json(r#"{"agent":{"agentId":"a"},"commentHtml":"<p>a</p>","commentText":"a","to":[1]}"#);
+        let updated = update(&stored, &json(r#"{"commentText":"b","to":null}"#));
+        assert_eq!(updated, json(r#"{"agent":{"agentId":"a"},"commentText":"b","to":null}"#));
+        let emptied = update(&stored, &json(r#"{"commentText":"","commentHtml":null}"#));
+        assert_eq!(emptied, json(r#"{"agent":{"agentId":"a"},"commentHtml":null,"commentText":"","to":[1]}"#));
     }
 
     #[test]

@@ -2,25 +2,30 @@
 //!
 //! Velt asks for custom notifications and never writes them: `notifications-save` is for the app's own backend.
 
+mod inbox;
+
+pub use inbox::{Inbox, NOTIFICATION_USERS_FIELD};
 use serde::Deserialize;
 use shared::Error;
 use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
+use shared::json::Fields;
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
-use shared::provider::{self, Payloads};
+use shared::provider::{self, Asked, Payloads};
 use shared::records::change::{Move, Rule};
-use shared::records::{Authors, Feature, Filter, Reader, Writer};
+use shared::records::{Authors, Feature, Writer};
 use shared::scope::Caller;
 
 /// Custom notifications.
 pub const NOTIFICATIONS: Feature =
-    Feature { name: "notifications", crosses_organizations: false, in_documents: false, authors: Authors::Unknown };
+    Feature { name: "notifications", crosses_organizations: false, in_documents: true, authors: Authors::Unknown };
 
 const NAMES: Names =
     Names { records: "notifications", id: "notificationId", organization: "organizationId", own_metadata: false };
 
-/// `notifications/get`: notifications by their ids, within the request's own organization.
+/// `notifications/get`: notifications by their ids, within the request's own organization. Without ids it answers the
+/// notifications that name the caller, and to an administrator all of them.
 #[derive(Debug)]
 pub struct Get;
 
@@ -40,15 +45,21 @@ impl Operation for Get {
     const NAME: &'static str = "notifications-get";
     const ACCESS: Access = Access::Read;
     const PATH: &'static str = "/api/velt/notifications/get";
-    type Store = Reader;
+    type Store = Inbox;
     type Request = Json<GetNotificationResolverRequest>;
     type Answer = Answer<Payloads>;
 
-    async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
+    async fn run(inbox: &Inbox, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.scope(&metadata, "organizationId")?;
-        let filter = Filter { ids: request.notification_ids, ..Filter::default() };
-        provider::get(reader, &NOTIFICATIONS, &scope, &filter).await
+        let of_caller = request.notification_ids.is_none() && !caller.is_admin();
+        let asked = Asked { ids: request.notification_ids, ..Asked::default() };
+        let mut answer = provider::get(&inbox.reader, &NOTIFICATIONS, &NAMES, &scope, asked).await?;
+        if of_caller && let Some(notifications) = &mut answer.data {
+            notifications.retain(|_, notification| inbox.is_for(caller.user(), notification));
+            answer.records = notifications.len();
+        }
+        Ok(answer)
     }
 }
 
@@ -64,6 +75,8 @@ pub struct SaveNotificationsRequest {
     metadata: Option<Object<Metadata>>,
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
+    #[serde(default, deserialize_with = "optional_id")]
+    document_id: Option<Id>,
     notifications: Records,
 }
 
@@ -76,14 +89,26 @@ impl Operation for Save {
     type Answer = Answer<()>;
 
     async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
-        let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        let (scope, mut notifications) = payload::open(caller, &metadata, request.notifications, &NAMES)?;
+        let metadata = Metadata::of(request.metadata, request.organization_id)?.in_document(request.document_id)?;
+        let (scope, mut notifications) = payload::open(caller, &metadata, &request.notifications, &NAMES)?;
         for notification in &mut notifications {
-            // It is for a user, wherever what it tells of stands.
-            (notification.document, notification.folder) = (Move::Keep, Move::Keep);
+            if let Some(document) = place_of(&notification.fields, "documentId") {
+                notification.document = Move::Set(Some(document));
+            }
+            if let Some(folder) = place_of(&notification.fields, "folderId") {
+                notification.folder = Move::Set(Some(folder));
+            }
         }
-        provider::save(writer, &NOTIFICATIONS, &scope, notifications, Rule::Set).await
+        provider::save(writer, &NOTIFICATIONS, &scope, notifications, &Rule::Set).await
     }
+}
+
+/// The document or the folder that a notification is about, if it says so: in its `metadata`, at its top, or in
+/// `notificationSourceData`, as in Velt's docs. They are the app's own fields, so that whatever else stands there is kept.
+fn place_of(notification: &Fields, name: &str) -> Option<Id> {
+    let within = |part: &str| notification.get(part)?.read::<Fields>("").ok()?.remove(name);
+    let said = [within("metadata"), notification.get(name).cloned(), within("notificationSourceData")];
+    said.into_iter().flatten().find_map(|id| id.read::<Id>("").ok())
 }
 
 /// `notifications/delete`: deletes a notification. One that is gone is deleted already.

@@ -8,9 +8,9 @@ use shared::json::{self, Fields};
 use shared::notes;
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
-use shared::provider::{self, Payloads};
+use shared::provider::{self, Asked, Payloads};
 use shared::records::change::Rule;
-use shared::records::{Authors, Feature, Filter, Reader, Writer};
+use shared::records::{Authors, Feature, Reader, Writer};
 use shared::scope::Caller;
 
 /// Reactions.
@@ -40,9 +40,8 @@ pub struct GetReactionResolverRequest {
     document_ids: Option<Vec<Id>>,
     #[serde(default, deserialize_with = "optional_id")]
     folder_id: Option<Id>,
-    /// Says that a folder is meant whole, which a folder without documents is anyway: only its type is checked.
-    #[serde(default, rename = "allDocuments")]
-    _all_documents: Option<bool>,
+    #[serde(default)]
+    all_documents: Option<bool>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
 }
@@ -58,9 +57,13 @@ impl Operation for Get {
     async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.scope(&metadata, "organizationId")?;
-        let filter =
-            Filter { ids: request.reaction_annotation_ids, documents: request.document_ids, folder: request.folder_id };
-        let mut answer = provider::get(reader, &REACTIONS, &scope, &filter).await?;
+        let asked = Asked {
+            ids: request.reaction_annotation_ids,
+            documents: request.document_ids,
+            folder: request.folder_id,
+            all_documents: request.all_documents.unwrap_or_default(),
+        };
+        let mut answer = provider::get(reader, &REACTIONS, &NAMES, &scope, asked).await?;
         answer.data.iter_mut().flat_map(Payloads::values_mut).for_each(name_the_author);
         Ok(answer)
     }
@@ -86,6 +89,8 @@ pub struct SaveReactionResolverRequest {
     reaction_annotation: Records,
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
+    #[serde(default, deserialize_with = "optional_id")]
+    document_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
     /// Told in the log alone.
@@ -103,9 +108,9 @@ impl Operation for Save {
 
     async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         notes::event(request.event.as_deref());
-        let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        let (scope, reactions) = payload::open(caller, &metadata, request.reaction_annotation, &NAMES)?;
-        provider::save(writer, &REACTIONS, &scope, reactions, Rule::Set).await
+        let metadata = Metadata::of(request.metadata, request.organization_id)?.in_document(request.document_id)?;
+        let (scope, reactions) = payload::open(caller, &metadata, &request.reaction_annotation, &NAMES)?;
+        provider::save(writer, &REACTIONS, &scope, reactions, &Rule::Set).await
     }
 }
 

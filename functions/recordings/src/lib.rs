@@ -14,9 +14,9 @@ use shared::contract::{Id, Metadata, Object, optional_id};
 use shared::notes;
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::{self, Names, Records};
-use shared::provider::{self, Payloads};
+use shared::provider::{self, Asked, Payloads};
 use shared::records::change::Rule;
-use shared::records::{Authors, Feature, Filter, Reader, Writer};
+use shared::records::{Authors, Feature, Reader, Writer};
 use shared::scope::Caller;
 
 /// Recordings. Their files are in S3; what is here is what Velt's SDK strips from the annotation.
@@ -46,9 +46,8 @@ pub struct GetRecorderResolverRequest {
     document_ids: Option<Vec<Id>>,
     #[serde(default, deserialize_with = "optional_id")]
     folder_id: Option<Id>,
-    /// Says that a folder is meant whole, which a folder without documents is anyway: only its type is checked.
-    #[serde(default, rename = "allDocuments")]
-    _all_documents: Option<bool>,
+    #[serde(default)]
+    all_documents: Option<bool>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
 }
@@ -64,9 +63,13 @@ impl Operation for Get {
     async fn run(reader: &Reader, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.scope(&metadata, "organizationId")?;
-        let filter =
-            Filter { ids: request.recorder_annotation_ids, documents: request.document_ids, folder: request.folder_id };
-        provider::get(reader, &RECORDINGS, &scope, &filter).await
+        let asked = Asked {
+            ids: request.recorder_annotation_ids,
+            documents: request.document_ids,
+            folder: request.folder_id,
+            all_documents: request.all_documents.unwrap_or_default(),
+        };
+        provider::get(reader, &RECORDINGS, &NAMES, &scope, asked).await
     }
 }
 
@@ -84,6 +87,8 @@ pub struct SaveRecorderResolverRequest {
     recorder_annotation: Records,
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
+    #[serde(default, deserialize_with = "optional_id")]
+    document_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
     /// Told in the log alone.
@@ -101,9 +106,9 @@ impl Operation for Save {
 
     async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         notes::event(request.event.as_deref());
-        let metadata = Metadata::of(request.metadata, request.organization_id)?;
-        let (scope, recordings) = payload::open(caller, &metadata, request.recorder_annotation, &NAMES)?;
-        let mut saves = provider::saves(&scope, recordings, Rule::Set);
+        let metadata = Metadata::of(request.metadata, request.organization_id)?.in_document(request.document_id)?;
+        let (scope, recordings) = payload::open(caller, &metadata, &request.recorder_annotation, &NAMES)?;
+        let mut saves = provider::saves(&scope, recordings, &Rule::Set);
         for save in &mut saves {
             save.holds_files = save.changes.iter().any(files::is_named_by);
         }

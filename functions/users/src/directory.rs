@@ -19,7 +19,7 @@
 //! ```
 //!
 //! `key` and `emailIndex.key` say what the key attributes hold: text with `{userId}`, `{organizationId}` and, for the index,
-//! `{email}` (in lower case) in it. `fields` says where each field of the answer stands: a path with dots, or several of
+//! `{email}` (in lower case and Unicode's normalization form C) in it. `fields` says where each field of the answer stands: a path with dots, or several of
 //! which the first that is there counts. `organizationId`, where it is mapped, decides who sees the user, as for users
 //! stored here; where it is not, every organization does.
 
@@ -130,13 +130,9 @@ impl Directory {
         Ok(users.into_iter().collect())
     }
 
-    /// The id of the user with `email`, in lower case, that `scopes` may see: the earlier scope's first, then the first id.
+    /// The id of the user with `email`, in its comparable form, that `scopes` may see: the earlier scope's first, then the first id.
     pub(crate) async fn id_by_email(&self, scopes: &[Scope], email: &str) -> Result<Option<Id>, Error> {
         let Some(index) = &self.schema.email_index else { return Ok(None) };
-        let email = email.trim();
-        if email.is_empty() {
-            return Ok(None);
-        }
         let mut found: Vec<(bool, Id)> = Vec::new();
         let mut asked = HashSet::new();
         for scope in scopes {

@@ -1,8 +1,9 @@
 use serde::Deserialize;
 use shared::Error;
 use shared::access::Access;
-use shared::contract::{Id, Metadata, Object, optional_id};
+use shared::contract::{Id, Metadata, Object, optional_id, present_ids};
 use shared::limits;
+use shared::notes;
 use shared::operation::{Answer, Json, Operation};
 use shared::provider::Payloads;
 use shared::scope::Caller;
@@ -19,6 +20,8 @@ pub struct Get;
 pub struct GetUserResolverRequest {
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
+    /// Null, blank and repeated ones are left out.
+    #[serde(deserialize_with = "present_ids")]
     user_ids: Vec<Id>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
@@ -34,6 +37,7 @@ impl Operation for Get {
 
     async fn run(source: &Source, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        notes::sender(&metadata);
         caller.check_api_key(&metadata)?;
         // Without an organization, an open stack asks for each id by a query of its own.
         let limit = if metadata.organization_id.is_none() { limits::DOCUMENTS } else { limits::IDS };

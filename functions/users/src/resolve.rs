@@ -3,12 +3,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use shared::Error;
 use shared::access::Access;
-use shared::contract::{Id, Metadata, Object, optional_id};
+use shared::contract::{Id, Metadata, Object, optional_id, present_ids};
 use shared::limits;
 use shared::operation::{Answer, Json, Operation};
 use shared::scope::Caller;
 
-use crate::Source;
+use crate::{Source, comparable};
 
 /// `users/resolve`: the user ids of emails, for mentions. Unknown emails are left out, and none is stored.
 #[derive(Debug)]
@@ -20,7 +20,9 @@ pub struct Resolve;
 pub struct ResolveUserIdsByEmailRequest {
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
-    emails: Vec<String>,
+    /// Null, blank and repeated ones are left out.
+    #[serde(deserialize_with = "present_ids")]
+    emails: Vec<Id>,
     /// Where the mention stands makes no difference to whom it means, but must be the caller's.
     #[serde(default, deserialize_with = "optional_id")]
     document_id: Option<Id>,
@@ -42,14 +44,12 @@ impl Operation for Resolve {
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
         let scope = caller.scope(&metadata, "organizationId")?;
         scope.check_asked(request.document_id.as_ref(), request.folder_id.as_ref())?;
-        Error::unless_within(limits::EMAILS, "emails", request.emails.len())?;
-        let distinct: BTreeSet<String> = request.emails.iter().map(|email| email.to_lowercase()).collect();
+        let distinct: BTreeSet<String> = request.emails.iter().filter_map(|email| comparable(email.as_str())).collect();
+        Error::unless_within(limits::EMAILS, "emails", distinct.len())?;
         let known = source.ids_by_email(caller, &scope, distinct.into_iter().collect()).await?;
-        let resolved: BTreeMap<String, Id> = request
-            .emails
-            .into_iter()
-            .filter_map(|email| known.get(&email.to_lowercase()).cloned().map(|id| (email, id)))
-            .collect();
+        let resolve =
+            |email: &Id| Some((String::from(email.clone()), known.get(&comparable(email.as_str())?)?.clone()));
+        let resolved: BTreeMap<String, Id> = request.emails.iter().filter_map(resolve).collect();
         let count = resolved.len();
         Ok(Answer::with(resolved, count))
     }

@@ -4,7 +4,9 @@ use serde::Deserialize;
 use shared::Error;
 use shared::access::Access;
 use shared::contract::{Id, Metadata, Object, optional_id};
-use shared::json::{self, Fields};
+use shared::json;
+use shared::limits;
+use shared::notes;
 use shared::operation::{Answer, Json, Operation};
 use shared::payload::check_names;
 use shared::provider;
@@ -12,6 +14,7 @@ use shared::records::Writer;
 use shared::records::change::{Move, Rule, Save as SaveRecord};
 use shared::scope::Caller;
 
+use crate::list::{self, Entry};
 use crate::{USERS, email_key};
 
 /// `users/save`: merges users into what is stored, field by field. For the app's backend only.
@@ -22,40 +25,17 @@ pub struct Save;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SaveUsersRequest {
-    users: Vec<Fields>,
+    /// A list, or a map by the users' ids, or one user.
+    #[serde(default)]
+    users: Option<json::Json>,
+    /// One user.
+    #[serde(default)]
+    user: Option<json::Json>,
     /// Whose users those are that don't say it themselves.
     #[serde(default, deserialize_with = "optional_id")]
     organization_id: Option<Id>,
     #[serde(default)]
     metadata: Option<Object<Metadata>>,
-}
-
-/// The fields of a user that are acted on.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Identity {
-    pub(crate) user_id: Id,
-    /// Without one, every organization sees the user.
-    #[serde(default, deserialize_with = "optional_id")]
-    pub(crate) organization_id: Option<Id>,
-    #[serde(default)]
-    email: Option<String>,
-}
-
-impl Identity {
-    /// The user's own organization, or that of the request.
-    ///
-    /// # Errors
-    /// The two differ.
-    pub(crate) fn organization<'a>(&'a self, request: Option<&'a Id>, path: &str) -> Result<Option<&'a Id>, Error> {
-        match (&self.organization_id, request) {
-            (Some(own), Some(request)) if own != request => {
-                Err(Error::invalid(format!("{path}.organizationId"), "is another organization than the request's"))
-            }
-            (Some(own), _) => Ok(Some(own)),
-            (None, request) => Ok(request),
-        }
-    }
 }
 
 impl Operation for Save {
@@ -67,18 +47,18 @@ impl Operation for Save {
     type Answer = Answer<()>;
 
     async fn run(writer: &Writer, caller: &Caller, Json(request): Self::Request) -> Result<Self::Answer, Error> {
-        if request.users.is_empty() {
+        let users = list::entries(request.users.as_ref(), request.user.as_ref())?;
+        if users.is_empty() {
             return Err(Error::invalid("users", "is empty: at least one user is required"));
         }
+        limits::check_records("users", users.iter().map(|user| &user.fields))?;
         let metadata = Metadata::of(request.metadata, request.organization_id)?;
+        notes::sender(&metadata);
         caller.check_api_key(&metadata)?;
         let mut seen = HashSet::new();
-        let mut saves = Vec::with_capacity(request.users.len());
-        for (index, fields) in request.users.into_iter().enumerate() {
-            let path = format!("users[{index}]");
+        let mut saves = Vec::with_capacity(users.len());
+        for Entry { path, fields, identity: user } in users {
             check_names(&fields, &path)?;
-            let whole = json::Json::from_value(&fields).map_err(|error| Error::internal().caused_by(error))?;
-            let Object(user): Object<Identity> = whole.read(&path)?;
             let organization = user.organization(metadata.organization_id.as_ref(), &path)?;
             let scope = match organization {
                 Some(organization) => caller.organization(Some(organization), &path)?,
@@ -96,7 +76,7 @@ impl Operation for Save {
                 id: user.user_id.clone(),
                 document: Move::Set(Some(user.user_id)),
                 folder,
-                changes: provider::changes(fields, Rule::Set),
+                changes: provider::changes(fields, &Rule::Set),
                 holds_files: false,
                 revives: true,
             });

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use shared::Error;
 use shared::contract::Id;
 use shared::json::{Fields, Json};
+use shared::limits;
 use shared::provider::{Payloads, payloads};
 use shared::records::{Filter, Reader, in_parallel};
 use shared::scope::{Caller, Scope};
@@ -12,6 +13,10 @@ use shared::setup::{Setup, SetupError, Store};
 
 use crate::directory::Directory;
 use crate::{USERS, email_key};
+
+/// Most keys of one request, each of which is read in up to one unit: a user is looked for in each of the organizations.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of thousands")]
+const KEYS: usize = limits::UNITS as usize;
 
 /// This stack's own users, or a table that the company has already.
 #[derive(Debug)]
@@ -56,6 +61,7 @@ impl Source {
         match (self, scopes) {
             (Self::Directory(directory), scopes) => directory.users(scopes.as_deref(), ids).await,
             (Self::Own(reader), Some(scopes)) => {
+                Error::unless_within(KEYS / scopes.len().max(1), "userIds", ids.len())?;
                 let records = reader.first_of(&USERS, &scopes, ids).await?;
                 Ok(payloads(records).collect())
             }
@@ -70,7 +76,7 @@ impl Source {
         }
     }
 
-    /// The ids of the users with `emails`, which are distinct and in lower case. Where several have the same email, the
+    /// The ids of the users with `emails`, which are distinct and in their comparable form. Where several have the same email, the
     /// organization's own count first, and then the first id.
     ///
     /// # Errors

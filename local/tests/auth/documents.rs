@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use crate::support::{App, claims, token, with};
 
-/// The providers whose records stand in documents: their names, and those of their records and ids.
-const PROVIDERS: [(&str, &str, &str, Option<&str>); 4] = [
-    ("comments", "commentAnnotation", "commentAnnotationIds", Some("commentAnnotationId")),
-    ("reactions", "reactionAnnotation", "reactionAnnotationIds", Some("reactionAnnotationId")),
-    ("recordings", "recorderAnnotation", "recorderAnnotationIds", Some("recorderAnnotationId")),
-    ("activity", "activity", "activityIds", None),
+/// The providers whose records stand in documents: their names, and those of their records, of a record's id and of ids.
+const PROVIDERS: [(&str, &str, &str, &str, Option<&str>); 4] = [
+    ("comments", "commentAnnotation", "annotationId", "commentAnnotationIds", Some("commentAnnotationId")),
+    ("reactions", "reactionAnnotation", "annotationId", "reactionAnnotationIds", Some("reactionAnnotationId")),
+    ("recordings", "recorderAnnotation", "annotationId", "recorderAnnotationIds", Some("recorderAnnotationId")),
+    ("activity", "activity", "id", "activityIds", None),
 ];
 
 fn save(records: &str, id: &str, document: &Value) -> Value {
@@ -21,7 +21,7 @@ async fn what_stands_elsewhere_is_not_there_for_them() {
     let app = App::start().await;
     let all = token(&claims(&json!("acme")));
     let limited = token(&with(claims(&json!("acme")), "documents", json!(["mine"])));
-    for (name, records, ids, delete_id) in PROVIDERS {
+    for (name, records, own_id, ids, delete_id) in PROVIDERS {
         let operation = |operation: &str| format!("{name}/{operation}");
         for (id, document) in [("m", json!("mine")), ("o", json!("other")), ("n", json!(null))] {
             app.ok(&all, &operation("save"), &save(records, id, &document)).await;
@@ -35,7 +35,7 @@ async fn what_stands_elsewhere_is_not_there_for_them() {
             json!({ "organizationId": "acme" }),
         ] {
             let seen = app.ok(&limited, &operation("get"), &request).await;
-            assert_eq!(seen, json!({ "m": { "x": "m" } }), "{name} {request}");
+            assert_eq!(seen, json!({ "m": { "x": "m", own_id: "m" } }), "{name} {request}");
         }
         let asked = json!({ "organizationId": "acme", "documentIds": ["mine", "other"] });
         app.refused(&limited, &operation("get"), &asked).await;
@@ -74,7 +74,7 @@ async fn folders_limit_as_documents_do() {
         app.ok(&all, "comments/save", &json!({ "commentAnnotation": { id: { "x": id } }, "metadata": metadata })).await;
     }
     let seen = app.ok(&limited, "comments/get", &json!({ "organizationId": "acme", "documentIds": ["d"] })).await;
-    assert_eq!(seen, json!({ "m": { "x": "m" } }));
+    assert_eq!(seen, json!({ "m": { "x": "m", "annotationId": "m" } }));
     app.refused(&limited, "comments/get", &json!({ "organizationId": "acme", "folderId": "g" })).await;
     // A token that says nothing of folders is limited to none.
     let forgotten = token(&claims(&json!("acme")));

@@ -62,6 +62,7 @@ async fn a_thread_grows_beyond_an_item_reply_by_reply() {
 async fn one_comment_and_one_field_may_each_exceed_an_item() {
     let app = App::start().await;
     let thread = json!({
+        "annotationId": "t",
         "custom": "é".repeat(1_000_000),
         "comments": { "1": { "commentText": "ü".repeat(700_000) }, "2": { "commentText": "small" } },
     });
@@ -73,6 +74,7 @@ async fn one_comment_and_one_field_may_each_exceed_an_item() {
     let cleared = json!({ "custom": null });
     app.save_thread("t", cleared, "comment_annotation.assign", Value::Null).await;
     let expected = json!({
+        "annotationId": "t",
         "custom": null,
         "comments": { "1": { "commentText": "short" }, "2": { "commentText": "small" } },
     });

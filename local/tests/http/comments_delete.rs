@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use crate::support::App;
 
 fn thread() -> Value {
-    json!({ "comments": { "1": { "commentId": 1, "commentText": "one" } } })
+    json!({ "annotationId": "t", "comments": { "1": { "commentId": 1, "commentText": "one" } } })
 }
 
 fn delete() -> Value {

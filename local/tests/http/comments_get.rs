@@ -37,29 +37,67 @@ async fn each_filter_chooses_and_all_are_anded() {
         (json!({ "folderId": "f1" }), "ac"),
         (json!({}), "abcd"),
         (json!({ "allDocuments": true }), "abcd"),
-        (json!({ "documentIds": ["d1"], "folderId": "f1" }), "a"),
+        // A folder narrows only what nothing else does: it is out of date when Velt has moved the document since.
+        (json!({ "documentIds": ["d1"], "folderId": "f1" }), "ab"),
+        (json!({ "documentIds": ["d1"], "folderId": "f1", "allDocuments": true }), "ac"),
+        (json!({ "documentIds": [], "folderId": "f1", "allDocuments": true }), "ac"),
         (json!({ "commentAnnotationIds": ["a", "c", "d"], "documentIds": ["d1", "d2"] }), "ac"),
-        (json!({ "commentAnnotationIds": ["a", "c", "d"], "folderId": "f2" }), "d"),
-        (json!({ "commentAnnotationIds": ["b"], "documentIds": ["d1"], "folderId": "f1" }), ""),
+        (json!({ "commentAnnotationIds": ["a", "c", "d"], "folderId": "f2" }), "acd"),
+        (json!({ "commentAnnotationIds": ["b"], "documentIds": ["d1"], "folderId": "f1" }), "b"),
+        (json!({ "commentAnnotationIds": ["c"], "documentIds": ["d1"] }), ""),
         (json!({ "commentAnnotationIds": [] }), ""),
         (json!({ "documentIds": [] }), ""),
-        (json!({ "commentAnnotationIds": ["a"], "documentIds": [] }), ""),
+        // An empty list beside one that is not empty counts as absent.
+        (json!({ "commentAnnotationIds": ["a"], "documentIds": [] }), "a"),
+        (json!({ "commentAnnotationIds": [], "documentIds": ["d1"] }), "ab"),
+        (json!({ "commentAnnotationIds": [], "documentIds": [] }), ""),
+        (json!({ "commentAnnotationIds": [], "documentIds": [], "folderId": "f1" }), "ac"),
+        (json!({ "commentAnnotationIds": [], "documentIds": null, "allDocuments": true }), ""),
         (json!({ "commentAnnotationIds": null, "documentIds": null, "folderId": null }), "abcd"),
     ] {
         assert_eq!(ids(&app, request.clone()).await, found, "{request}");
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_thread_is_found_where_it_last_stood() {
-    let app = stored().await;
-    let moved = json!({ "annotationId": "a", "metadata": { "organizationId": "acme", "documentId": "d9" } });
-    let request = json!({ "commentAnnotation": { "a": moved }, "event": "comment_annotation.assign" });
+/// Saves the thread `a` with this metadata of its own, and an event.
+async fn say_where(app: &App, metadata: Value, event: Value, comment: Value) {
+    let mut metadata = metadata;
+    metadata["organizationId"] = json!("acme");
+    let thread = json!({ "annotationId": "a", "metadata": metadata });
+    let request = json!({ "commentAnnotation": { "a": thread }, "event": event, "commentId": comment });
     app.ok("comments/save", &request).await;
-    assert_eq!(ids(&app, json!({ "documentIds": ["d1"] })).await, "b");
-    assert_eq!(ids(&app, json!({ "documentIds": ["d9"] })).await, "a");
-    // Its metadata, as it now is, names no folder.
-    assert_eq!(ids(&app, json!({ "folderId": "f1" })).await, "c");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_is_found_where_an_event_that_is_about_its_metadata_last_put_it() {
+    let app = stored().await;
+    for (event, comment, document) in [
+        (json!("comment_annotation.add"), Value::Null, "d9"),
+        (Value::Null, Value::Null, "d8"),
+        (json!(""), Value::Null, "d7"),
+        (json!("something.unknown"), Value::Null, "d6"),
+    ] {
+        // What metadata leaves out stays: the folder is still known.
+        say_where(&app, json!({ "documentId": document, "folderId": null }), event, comment).await;
+        assert_eq!(ids(&app, json!({ "documentIds": ["d1"] })).await, "b");
+        assert_eq!(ids(&app, json!({ "documentIds": [document] })).await, "a");
+        assert_eq!(ids(&app, json!({ "folderId": "f1" })).await, "ac");
+    }
+    // A view of another place, or of none, moves nothing.
+    for (event, comment) in [
+        (json!("comment_annotation.assign"), Value::Null),
+        (json!("comment_annotation.approve"), Value::Null),
+        (json!("comment.add"), json!(1)),
+        (json!("comment.delete"), json!(1)),
+        (json!("comment.reaction_add"), json!(1)),
+        (Value::Null, json!(1)),
+    ] {
+        say_where(&app, json!({ "documentId": "d2", "folderId": "f2" }), event, comment).await;
+        say_where(&app, json!({}), json!("comment_annotation.add"), Value::Null).await;
+        assert_eq!(ids(&app, json!({ "documentIds": ["d6"] })).await, "a");
+        assert_eq!(ids(&app, json!({ "documentIds": ["d2"] })).await, "c");
+        assert_eq!(ids(&app, json!({ "folderId": "f1" })).await, "ac");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +105,8 @@ async fn a_save_that_does_not_say_where_leaves_it_where_it_was() {
     let app = stored().await;
     let request = json!({ "commentAnnotation": { "a": { "x": 1 } }, "metadata": { "organizationId": "acme" } });
     app.ok("comments/save", &request).await;
-    assert_eq!(ids(&app, json!({ "documentIds": ["d1"], "folderId": "f1" })).await, "a");
+    assert_eq!(ids(&app, json!({ "documentIds": ["d1"] })).await, "ab");
+    assert_eq!(ids(&app, json!({ "folderId": "f1" })).await, "ac");
 }
 
 #[tokio::test(flavor = "multi_thread")]

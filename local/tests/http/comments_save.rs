@@ -62,11 +62,11 @@ async fn annotation_events_change_fields_and_no_comment_that_is_here() {
         ["comment_annotation.assign", "comment_annotation.status_change", "something.unknown", "comment.update"]
     {
         let app = stored().await;
-        let view = json!({ "priority": "low", "comments": { "1": comment(1, "stale"), "3": comment(3, "three") } });
+        let view = json!({ "custom": "low", "comments": { "1": comment(1, "stale"), "3": comment(3, "three") } });
         // `comment.update` names no comment here, so it can only be about the thread.
         app.save_thread("t", view, event, Value::Null).await;
         assert_eq!(texts(&app).await, json!({ "1": "one", "2": "two", "3": "three" }), "{event}");
-        assert_eq!(app.thread("t").await["priority"], "low", "{event}");
+        assert_eq!(app.thread("t").await["custom"], "low", "{event}");
     }
 }
 
@@ -120,6 +120,7 @@ async fn a_comment_without_its_text_erases_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_may_be_emptied_by_its_author() {
     let app = stored().await;
+    // Text and HTML are one text: none of the old one is left.
     let emptied = json!({ "comments": { "1": { "commentId": 1, "commentText": "", "attachments": {} } } });
     app.save_thread("t", emptied.clone(), "comment.update", 1).await;
     assert_eq!(app.thread("t").await["comments"]["1"], emptied["comments"]["1"]);

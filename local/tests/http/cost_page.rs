@@ -44,7 +44,7 @@ fn thread(comments: usize) -> Value {
 /// A reply to it: one of its comments again, which changes no size.
 fn reply(comments: usize) -> Value {
     let mut save = thread(comments);
-    save["event"] = json!("comment.update");
+    save["event"] = json!("comment.add");
     save["commentId"] = json!(451_290);
     save
 }

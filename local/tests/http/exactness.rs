@@ -58,7 +58,7 @@ async fn names_of_fields_are_nobodys_but_the_payloads() {
     for provider in PROVIDERS.iter().filter(|provider| provider.id != "id") {
         app.ok(&provider.operation("save"), &provider.save_request("acme", "r", &fields)).await;
         let data = app.ok(&provider.operation("get"), &provider.get_request("acme", &["r"])).await;
-        assert_eq!(data["r"], fields, "{}", provider.name);
+        assert_eq!(data["r"], provider.answered("r", &fields), "{}", provider.name);
     }
 }
 
@@ -95,7 +95,7 @@ async fn a_thread_has_comments_in_the_answer_where_it_came_with_some_or_none() {
     for thread in [json!({ "comments": {} }), json!({ "x": 1 }), json!({ "comments": null })] {
         let id = thread.to_string();
         app.save_thread(&id, thread.clone(), "comment_annotation.add", Value::Null).await;
-        assert_eq!(app.thread(&id).await, thread);
+        assert_eq!(app.thread(&id).await, PROVIDERS[0].answered(&id, &thread));
     }
 }
 
@@ -111,7 +111,7 @@ async fn names_and_ids_of_any_length_that_fits_come_back() {
         let save = json!({ "commentAnnotation": { id.as_str(): thread }, "metadata": metadata });
         app.ok("comments/save", &save).await;
         let found = app.ok("comments/get", &json!({ "organizationId": "acme", "documentIds": [document] })).await;
-        assert_eq!(found[id.as_str()], thread);
+        assert_eq!(found[id.as_str()], PROVIDERS[0].answered(&id, &thread));
     }
     for too_long in [
         json!({ "organizationId": "x".repeat(100_001) }),

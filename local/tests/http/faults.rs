@@ -137,7 +137,7 @@ async fn a_repeated_update_does_not_hide_what_came_between() {
 async fn nothing_of_a_thread_outlives_its_delete() {
     for bytes in [300_000, 4_800_000] {
         let app = App::start().await;
-        let thread = json!({ "a": noise(bytes), "b": noise(300_000) });
+        let thread = json!({ "annotationId": "t", "a": noise(bytes), "b": noise(300_000) });
         let throttling =
             functions_over(&app, |call| if call.writes_first_item() { THROTTLED } else { Fate::Pass }).await;
         for _ in 0..2 {
@@ -158,7 +158,7 @@ async fn nothing_of_a_thread_outlives_its_delete() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_unfinished_save_left_expires_and_is_swept() {
     let app = App::start().await;
-    let thread = json!({ "a": noise(5_000_000) });
+    let thread = json!({ "annotationId": "t", "a": noise(5_000_000) });
     let batches = AtomicUsize::new(0);
     // The second writing of the items, without their expiry, is throttled for ever, and so is what would clean up.
     let stopped = functions_over(&app, move |call| {
@@ -181,7 +181,7 @@ async fn what_an_unfinished_save_left_expires_and_is_swept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_does_not_grow_when_clients_collide() {
     let app = App::start().await;
-    app.ok("comments/save", &save(&json!({ "a": noise(500_000) }))).await;
+    app.ok("comments/save", &save(&json!({ "annotationId": "t", "a": noise(500_000) }))).await;
     for _ in 0..2 {
         let clients = (0..4).map(|client| {
             let thread = json!({ "comments": { client.to_string(): { "commentText": noise(800_000) } } });

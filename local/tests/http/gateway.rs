@@ -52,7 +52,7 @@ async fn requests_are_as_large_as_aws_takes_them() {
         assert_eq!((answer.status, &answer.body["statusCode"]), (413, &json!(413)), "{megabytes} MB");
     }
     assert_eq!(app.thread("t").await, Value::Null);
-    let thread = json!({ "text": "x".repeat(5 * 1024 * 1024) });
+    let thread = json!({ "annotationId": "t", "text": "x".repeat(5 * 1024 * 1024) });
     app.save_thread("t", thread.clone(), "comment_annotation.add", Value::Null).await;
     assert_eq!(app.thread("t").await, thread);
 }

@@ -20,7 +20,7 @@ async fn post(url: &str, body: &Value) -> Value {
 async fn a_restart_finds_the_data() {
     let directory = tempfile::tempdir().unwrap();
     let arguments = ["--data-dir", directory.path().to_str().unwrap()];
-    let request = json!({ "commentAnnotation": { "t": { "x": 1 } }, "metadata": { "organizationId": "acme" } });
+    let request = json!({ "commentAnnotation": { "t": { "annotationId": "t", "x": 1 } }, "metadata": { "organizationId": "acme" } });
     let program = Program::start(&arguments);
     assert_eq!(post(&format!("{}/api/velt/comments/save", program.url), &request).await["success"], true);
     program.interrupt();
@@ -28,7 +28,7 @@ async fn a_restart_finds_the_data() {
     let program = Program::start(&arguments);
     let request = json!({ "organizationId": "acme" });
     let answer = post(&format!("{}/api/velt/comments/get", program.url), &request).await;
-    assert_eq!(answer["data"], json!({ "t": { "x": 1 } }));
+    assert_eq!(answer["data"], json!({ "t": { "annotationId": "t", "x": 1 } }));
     program.interrupt();
     assert!(directory.path().join("dynamodb.sqlite").exists());
 }

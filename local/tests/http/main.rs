@@ -12,6 +12,7 @@ mod comments_big;
 mod comments_delete;
 mod comments_get;
 mod comments_history;
+mod comments_meaning;
 mod comments_save;
 mod cost;
 mod cost_page;

@@ -154,6 +154,13 @@ impl Provider {
         request
     }
 
+    /// A record saved with these fields, as it is answered: with its id.
+    pub(crate) fn answered(&self, id: &str, fields: &Value) -> Value {
+        let mut fields = fields.clone();
+        fields[self.id] = json!(id);
+        fields
+    }
+
     pub(crate) fn get_request(&self, organization: &str, ids: &[&str]) -> Value {
         json!({ "organizationId": organization, self.ids: ids })
     }

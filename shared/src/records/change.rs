@@ -3,14 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use super::{Place, Slot};
+use super::{Place, Slot, author};
 use crate::Error;
 use crate::contract::Id;
 use crate::json::Json;
 use crate::scope::Scope;
 
+/// Makes one value of a stored and a new one.
+pub type Combination = fn(&Json, &Json) -> Json;
+
 /// When a change applies to what its slot holds.
-#[derive(Clone, Copy, Debug)]
+///
+/// The first four are also parts of an update expression, and mean the same there as in [`merge`].
+#[derive(Clone, Debug)]
 pub enum Rule {
     /// Whatever is there.
     Set,
@@ -20,8 +25,10 @@ pub enum Rule {
     Once,
     /// Whatever is there, but not where something was deleted.
     UnlessDeleted,
-    /// As [`Rule::UnlessDeleted`]; what is stored becomes what this makes of the stored and the new value.
-    Combine(fn(&Json, &Json) -> Json),
+    /// As [`Rule::UnlessDeleted`]. What is stored becomes what this makes of the stored and the new value.
+    Combine(Combination),
+    /// As [`Rule::Combine`] if the stored comment is of this user, and as [`Rule::Missing`] if it is of somebody else.
+    CombineOwn(Id, Combination),
 }
 
 /// A new value of one slot; none deletes it and leaves a marker.
@@ -47,6 +54,16 @@ pub enum Move {
 }
 
 impl Move {
+    /// The move of a record that says where it stands only the first time.
+    #[must_use]
+    pub fn only_where_unknown(self) -> Self {
+        match self {
+            Self::Set(Some(id)) => Self::Fill(id),
+            Self::Fill(_) | Self::Keep => self,
+            Self::Set(None) => Self::Keep,
+        }
+    }
+
     fn apply(&self, known: &mut Option<Id>) {
         match self {
             Self::Fill(id) if known.is_none() => *known = Some(id.clone()),
@@ -98,13 +115,23 @@ pub(super) fn merge(stored: &Content, save: &Save) -> Result<Content, Error> {
     next.holds_files |= save.holds_files;
     for change in &save.changes {
         let old = stored.slots.get(&change.slot);
-        let new = match (change.rule, old) {
+        let new = match (&change.rule, old) {
             (Rule::Once, Some(old)) => match (old, &change.value) {
                 (Some(old), Some(new)) if old.means_the_same_as(new) => continue,
                 _ => return Err(Error::conflict(save.field_path(&change.slot))),
             },
-            (Rule::Missing, Some(_)) | (Rule::UnlessDeleted | Rule::Combine(_), Some(None)) => continue,
-            (Rule::Combine(combine), Some(Some(old))) => change.value.as_ref().map(|new| combine(old, new)),
+            (Rule::Missing, Some(_)) | (Rule::UnlessDeleted | Rule::Combine(_) | Rule::CombineOwn(..), Some(None)) => {
+                continue;
+            }
+            (Rule::CombineOwn(user, _), Some(Some(old))) if author::of_comment(old).as_ref() != Some(user) => continue,
+            (Rule::Combine(combine) | Rule::CombineOwn(_, combine), Some(Some(old))) => {
+                let combined = change.value.as_ref().map(|new| combine(old, new));
+                // What only stands in another order is left as it was written first.
+                if combined.as_ref().is_some_and(|combined| combined.means_the_same_as(old)) {
+                    continue;
+                }
+                combined
+            }
             _ => change.value.clone(),
         };
         next.slots.insert(change.slot.clone(), new);

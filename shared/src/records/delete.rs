@@ -64,7 +64,7 @@ impl Writer {
                 return Ok(());
             }
             if let Some(author) = author.filter(|_| is_there) {
-                author::check_delete(author, &stored.content)?;
+                author::check_delete(author, feature, &stored.content)?;
             }
             if stored.content.holds_files {
                 let Content { place, slots, .. } = stored.content.clone();

@@ -15,7 +15,7 @@
 //! | `read`, `write`, `delete`, with `step`, `batch`, `backoff` and `budget` | the calls |
 //! | `foreign` | reading a table that is not ours |
 
-mod author;
+pub mod author;
 mod backoff;
 mod batch;
 mod budget;
@@ -64,6 +64,8 @@ pub enum Authors {
     Record,
     /// Each comment of a thread, and the thread, which others may change but not delete.
     Comments,
+    /// Each activity record, if it names its `actionUser`.
+    Actions,
 }
 
 /// The part of a record that one attribute holds.

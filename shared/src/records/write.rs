@@ -201,10 +201,7 @@ impl Writer {
         let next = match author::checked(feature, &plan.save.scope) {
             None => merge(&stored.content, plan.save)?,
             Some(author) => {
-                let next = merge(&stored.content, &author::without_views(plan.save, author, &stored.content))?;
-                let known = stored.shape.is_there().then_some(&stored.content);
-                author::check_save(author, feature, known, &next)?;
-                next
+                author::merge(author, feature, stored.shape.is_there().then_some(&stored.content), plan.save)?
             }
         };
         if feature.in_documents {
@@ -349,12 +346,12 @@ fn update(feature: &Feature, key: &RecordKey, save: &Save) -> Option<Step> {
     for change in &save.changes {
         let attribute = item::attribute(&change.slot);
         let value = item::encode(change.value.as_ref());
-        match change.rule {
+        match &change.rule {
             Rule::Missing => expression.fill(&attribute, value),
             Rule::Set => expression.set(&attribute, value),
             Rule::Once => expression.fill_once(&attribute, value),
             Rule::UnlessDeleted => expression.set_unless_deleted(&attribute, value),
-            Rule::Combine(_) => return None,
+            Rule::Combine(_) | Rule::CombineOwn(..) => return None,
         }
     }
     let is_nameable = expression.names.values().all(|name| name.len() <= LONGEST_NAME);
