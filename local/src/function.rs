@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::future::BoxFuture;
 use http::Method;
 use lambda_http::Context;
-use shared::access::{Access, Gate};
+use shared::access::{Access, Gate, backend_path};
 use shared::edge;
 use shared::operation::Operation;
 use shared::setup::{Setup, SetupError, Store as _};
@@ -48,6 +48,14 @@ impl Function {
             Box::pin(invocation) as BoxFuture<'static, _>
         };
         Ok(Self { name: O::NAME, method: O::METHOD, access: O::ACCESS, path: O::PATH, invoke: Box::new(invoke) })
+    }
+
+    /// The routes that it is served by, each with who may call it: the operation's own, and for Velt's operations that of the
+    /// app's backend.
+    #[must_use]
+    pub fn routes(&self) -> Vec<(String, Access)> {
+        let backend = backend_path(self.path).map(|path| (path, Access::Backend));
+        std::iter::once((self.path.to_owned(), self.access)).chain(backend).collect()
     }
 
     /// The event of a request with this body of JSON at `path`, as the gateway sends it.

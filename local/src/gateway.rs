@@ -11,6 +11,7 @@ use axum::routing::{MethodFilter, get, on};
 use axum::{Json, Router, middleware};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
+use shared::access::Access;
 use shared::envelope::LAMBDA_PAYLOAD_BYTES;
 use shared::error::clipped;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -57,11 +58,13 @@ pub(crate) fn router(
     };
     let mut router = Router::new().route("/healthz", get(healthz));
     for function in functions {
-        let path = function.path;
         let filter = MethodFilter::try_from(function.method.clone()).unwrap_or(MethodFilter::POST);
-        let (guard, function) = (guard.cloned(), Arc::new(function));
-        let pass_on = move |request| pass_on(guard.clone(), Arc::clone(&function), request);
-        router = router.route(path, on(filter, pass_on));
+        let function = Arc::new(function);
+        for (path, access) in function.routes() {
+            let (guard, function, route) = (guard.cloned(), Arc::clone(&function), path.clone());
+            let pass_on = move |request| pass_on(guard.clone(), Arc::clone(&function), route.clone(), access, request);
+            router = router.route(&path, on(filter, pass_on));
+        }
     }
     router
         .fallback(no_route)
@@ -127,16 +130,22 @@ async fn no_route(request: Request) -> Response {
     refuse(StatusCode::NOT_FOUND, "Not Found", "", &format!("{} {}", request.method(), request.uri().path()))
 }
 
-async fn pass_on(guard: Option<Guard>, function: Arc<Function>, request: Request) -> Response {
+async fn pass_on(
+    guard: Option<Guard>,
+    function: Arc<Function>,
+    path: String,
+    access: Access,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
     let Some(body) = read(body).await else {
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large", TOO_LARGE, function.name);
     };
     let request_id = uuid::Uuid::new_v4().to_string();
-    let route = format!("{} {}", function.method, function.path);
+    let route = format!("{} {path}", function.method);
     let mut event = event::of_request(&parts, &body, &route, &request_id);
     drop(body);
-    match authorize(guard.as_ref(), function.access, &parts.headers, &event, &request_id).await {
+    match authorize(guard.as_ref(), access, &parts.headers, &event, &request_id).await {
         Ok(Some(context)) => event["requestContext"]["authorizer"] = context,
         Ok(None) => {}
         Err(status) => return refuse(status, status.canonical_reason().unwrap_or_default(), "", function.name),

@@ -28,6 +28,18 @@ pub enum Access {
     Anybody,
 }
 
+/// What the paths of Velt's operations begin with.
+const API: &str = "/api/velt/";
+/// What the paths of routes for the app's backend begin with.
+const BACKEND: &str = "/backend/velt/";
+
+/// The path of an operation's second route, which only the app's backend may call, by IAM; none where the operation at `path`
+/// is none of Velt's.
+#[must_use]
+pub fn backend_path(path: &str) -> Option<String> {
+    path.strip_prefix(API).map(|operation| format!("{BACKEND}{operation}"))
+}
+
 /// The setting that says whether callers are verified: `required`, or `open`.
 pub const AUTHORIZATION: &str = "AUTHORIZATION";
 /// The setting with the app's own Velt API key.
@@ -149,29 +161,18 @@ impl Gate {
         if access != Access::Anybody {
             self.check_origin(headers)?;
         }
-        let grant = match access {
-            _ if self.is_open => Grant::everything(),
-            Access::Anybody => Grant::nothing(),
-            Access::Backend => {
-                authorizer(context).and_then(|authorizer| authorizer.iam.as_ref()).ok_or_else(Error::forbidden)?;
-                Grant::everything()
-            }
-            Access::Read | Access::Write => {
-                let grant = authorizer(context).and_then(|authorizer| authorizer.fields.get(GRANT)?.as_str());
-                let grant: Grant = serde_json::from_str(grant.ok_or_else(Error::forbidden)?)
-                    .map_err(|error| Error::forbidden().caused_by(error))?;
-                // The gateway remembers the authorizer's answer for longer than the token may have been good.
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                if grant.exp.is_some_and(|exp| exp <= now.as_secs()) {
-                    return Err(Error::expired());
-                }
-                if grant.read_only && access == Access::Write {
-                    return Err(Error::forbidden());
-                }
-                grant
+        let is_backend_route = is_backend_route(context);
+        let (grant, is_backend) = match access {
+            _ if self.is_open => (Grant::everything(), is_backend_route || access == Access::Backend),
+            Access::Anybody => (Grant::nothing(), false),
+            // By the route, not by what the request carries: a page's token opens no backend route, and a signature no other.
+            Access::Read | Access::Write if !is_backend_route => (token_grant(access, context)?, false),
+            Access::Read | Access::Write | Access::Backend => {
+                check_signed(context)?;
+                (Grant::everything(), true)
             }
         };
-        Ok(Caller::new(grant, self.api_key.clone(), self.authors_only && !self.is_open))
+        Ok(Caller::new(grant, is_backend, self.api_key.clone(), self.authors_only && !self.is_open))
     }
 }
 
@@ -185,6 +186,35 @@ impl Gate {
         let is_known = headers.get_all(header::ORIGIN).iter().all(|origin| self.origins.allow(origin));
         if is_known || is_json(headers) { Ok(()) } else { Err(Error::forbidden()) }
     }
+}
+
+/// Whether the gateway matched a route for the app's backend. The request's path is not asked: it is what the caller sent.
+fn is_backend_route(context: Option<&RequestContext>) -> bool {
+    let Some(RequestContext::ApiGatewayV2(context)) = context else { return false };
+    let route = context.route_key.as_deref().and_then(|route| route.split_once(' '));
+    route.is_some_and(|(_, path)| path.starts_with(BACKEND))
+}
+
+/// Refuses a request that the gateway let in by anything but an IAM signature.
+fn check_signed(context: Option<&RequestContext>) -> Result<(), Error> {
+    let authorizer = authorizer(context).ok_or_else(Error::forbidden)?;
+    if authorizer.iam.is_some() && authorizer.fields.is_empty() { Ok(()) } else { Err(Error::forbidden()) }
+}
+
+/// What the authorizer granted the token of a request.
+fn token_grant(access: Access, context: Option<&RequestContext>) -> Result<Grant, Error> {
+    let grant = authorizer(context).and_then(|authorizer| authorizer.fields.get(GRANT)?.as_str());
+    let grant: Grant = serde_json::from_str(grant.ok_or_else(Error::forbidden)?)
+        .map_err(|error| Error::forbidden().caused_by(error))?;
+    // The gateway remembers the authorizer's answer for longer than the token may have been good.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    if grant.exp.is_some_and(|exp| exp <= now.as_secs()) {
+        return Err(Error::expired());
+    }
+    if grant.read_only && access == Access::Write {
+        return Err(Error::forbidden());
+    }
+    Ok(grant)
 }
 
 fn authorizer(context: Option<&RequestContext>) -> Option<&ApiGatewayRequestAuthorizer> {

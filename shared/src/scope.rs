@@ -14,13 +14,14 @@ use crate::records::Place;
 #[derive(Clone, Debug)]
 pub struct Caller {
     grant: Grant,
+    is_backend: bool,
     api_key: Option<String>,
     authors_only: bool,
 }
 
 impl Caller {
-    pub(crate) fn new(grant: Grant, api_key: Option<String>, authors_only: bool) -> Self {
-        Self { grant, api_key, authors_only }
+    pub(crate) fn new(grant: Grant, is_backend: bool, api_key: Option<String>, authors_only: bool) -> Self {
+        Self { grant, is_backend, api_key, authors_only }
     }
 
     /// The scope of the organization that a request's metadata names, after checking all that it names: organization,
@@ -76,6 +77,13 @@ impl Caller {
     #[must_use]
     pub fn user(&self) -> Option<&Id> {
         self.grant.user.as_ref()
+    }
+
+    /// Whether this is the app's backend, on a route of its own: it acts for any organization and author, and what it saves
+    /// without an event is the whole thread.
+    #[must_use]
+    pub fn is_backend(&self) -> bool {
+        self.is_backend
     }
 
     /// Whether this is an administrator, the app's backend, or anybody in an open stack.

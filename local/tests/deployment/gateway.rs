@@ -156,14 +156,18 @@ async fn every_route_has_the_authorizer_of_its_operation() {
         let of_function =
             |(_, properties): &(&str, &Value)| properties["CodeUri"] == format!("target/lambda/{}", function.name);
         let (_, properties) = template.operations().into_iter().find(of_function).unwrap();
-        let route = at(properties, "Events.Request.Properties");
-        let authorizer = route.get("Auth").map(|auth| auth["Authorizer"].as_str().unwrap());
-        let expected = match function.access {
-            Access::Read | Access::Write => None,
-            Access::Backend => Some("AWS_IAM"),
-            Access::Anybody => Some("NONE"),
-        };
-        assert_eq!(authorizer, expected, "{}", function.name);
+        for (path, access) in function.routes() {
+            let events = properties["Events"].as_mapping().unwrap().values();
+            let mut of_path = events.map(|event| &event["Properties"]).filter(|route| route["Path"] == path.as_str());
+            let (Some(route), None) = (of_path.next(), of_path.next()) else { panic!("{path}: one route, not more") };
+            let authorizer = route.get("Auth").map(|auth| auth["Authorizer"].as_str().unwrap());
+            let expected = match access {
+                Access::Read | Access::Write => None,
+                Access::Backend => Some("AWS_IAM"),
+                Access::Anybody => Some("NONE"),
+            };
+            assert_eq!(authorizer, expected, "{path}");
+        }
         // No function with the right to write is for readers.
         let is_reader = matches!(function.access, Access::Read | Access::Anybody);
         let writes = calls(function.name).iter().any(|(calls, _)| *calls != "Get") || function.name == "uploads-start";

@@ -2,7 +2,7 @@ use shared::access::Grant;
 use shared::scope::Caller;
 
 fn everything(grant: Grant) -> Caller {
-    Caller::new(grant, None, false)
+    Caller::new(grant, false, None, false)
 }
 
 fn main() {}
