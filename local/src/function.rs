@@ -29,6 +29,24 @@ pub struct Function {
     invoke: Box<dyn Fn(String, String) -> BoxFuture<'static, serde_json::Result<String>> + Send + Sync>,
 }
 
+/// A route of the gateway to a function.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path; `{name}` stands for one segment.
+    pub path: String,
+    /// Who may call it.
+    pub access: Access,
+}
+
+impl std::fmt::Display for Route {
+    /// The route's key, as the gateway has it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
 impl std::fmt::Debug for Function {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Function").field("name", &self.name).field("path", &self.path).finish_non_exhaustive()
@@ -50,12 +68,15 @@ impl Function {
         Ok(Self { name: O::NAME, method: O::METHOD, access: O::ACCESS, path: O::PATH, invoke: Box::new(invoke) })
     }
 
-    /// The routes that it is served by, each with who may call it: the operation's own, and for Velt's operations that of the
-    /// app's backend.
+    /// The routes that it is served by: the operation's own, for Velt's operations that of the app's backend, and `HEAD` for
+    /// `GET`.
     #[must_use]
-    pub fn routes(&self) -> Vec<(String, Access)> {
-        let backend = backend_path(self.path).map(|path| (path, Access::Backend));
-        std::iter::once((self.path.to_owned(), self.access)).chain(backend).collect()
+    pub fn routes(&self) -> Vec<Route> {
+        let own = (self.method.clone(), self.path.to_owned(), self.access);
+        let backend = backend_path(self.path).map(|path| (self.method.clone(), path, Access::Backend));
+        let head = (self.method == Method::GET).then(|| (Method::HEAD, self.path.to_owned(), self.access));
+        let routes = std::iter::once(own).chain(backend).chain(head);
+        routes.map(|(method, path, access)| Route { method, path, access }).collect()
     }
 
     /// The event of a request with this body of JSON at `path`, as the gateway sends it.

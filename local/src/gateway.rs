@@ -11,7 +11,6 @@ use axum::routing::{MethodFilter, get, on};
 use axum::{Json, Router, middleware};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
-use shared::access::Access;
 use shared::envelope::LAMBDA_PAYLOAD_BYTES;
 use shared::error::clipped;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -19,7 +18,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::auth::{Guard, authorize};
 use crate::event::{self, FunctionResponse};
 use crate::loopback::{Origins, refuse_host};
-use crate::{Environment, Function};
+use crate::{Environment, Function, Route};
 
 /// The largest request that API Gateway passes on, in bytes.
 const REQUEST_BYTES: usize = 10 * 1024 * 1024;
@@ -58,11 +57,12 @@ pub(crate) fn router(
     };
     let mut router = Router::new().route("/healthz", get(healthz));
     for function in functions {
-        let filter = MethodFilter::try_from(function.method.clone()).unwrap_or(MethodFilter::POST);
         let function = Arc::new(function);
-        for (path, access) in function.routes() {
-            let (guard, function, route) = (guard.cloned(), Arc::clone(&function), path.clone());
-            let pass_on = move |request| pass_on(guard.clone(), Arc::clone(&function), route.clone(), access, request);
+        for route in function.routes() {
+            let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::POST);
+            let (guard, function, path) = (guard.cloned(), Arc::clone(&function), route.path.clone());
+            let route = Arc::new(route);
+            let pass_on = move |request| pass_on(guard.clone(), Arc::clone(&function), Arc::clone(&route), request);
             router = router.route(&path, on(filter, pass_on));
         }
     }
@@ -130,22 +130,15 @@ async fn no_route(request: Request) -> Response {
     refuse(StatusCode::NOT_FOUND, "Not Found", "", &format!("{} {}", request.method(), request.uri().path()))
 }
 
-async fn pass_on(
-    guard: Option<Guard>,
-    function: Arc<Function>,
-    path: String,
-    access: Access,
-    request: Request,
-) -> Response {
+async fn pass_on(guard: Option<Guard>, function: Arc<Function>, route: Arc<Route>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Some(body) = read(body).await else {
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large", TOO_LARGE, function.name);
     };
     let request_id = uuid::Uuid::new_v4().to_string();
-    let route = format!("{} {path}", function.method);
-    let mut event = event::of_request(&parts, &body, &route, &request_id);
+    let mut event = event::of_request(&parts, &body, &route.to_string(), &request_id);
     drop(body);
-    match authorize(guard.as_ref(), access, &parts.headers, &event, &request_id).await {
+    match authorize(guard.as_ref(), route.access, &parts.headers, &event, &request_id).await {
         Ok(Some(context)) => event["requestContext"]["authorizer"] = context,
         Ok(None) => {}
         Err(status) => return refuse(status, status.canonical_reason().unwrap_or_default(), "", function.name),

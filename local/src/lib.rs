@@ -14,6 +14,6 @@ pub mod server;
 mod store;
 
 pub use auth::Auth;
-pub use function::{Function, TIMEOUT, functions};
+pub use function::{Function, Route, TIMEOUT, functions};
 pub use server::{Options, Server};
 pub use store::Environment;

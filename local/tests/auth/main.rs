@@ -4,6 +4,7 @@
 
 mod authorizer;
 mod authors;
+mod backend;
 mod documents;
 mod every_operation;
 mod jwks;

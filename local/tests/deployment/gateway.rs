@@ -156,17 +156,19 @@ async fn every_route_has_the_authorizer_of_its_operation() {
         let of_function =
             |(_, properties): &(&str, &Value)| properties["CodeUri"] == format!("target/lambda/{}", function.name);
         let (_, properties) = template.operations().into_iter().find(of_function).unwrap();
-        for (path, access) in function.routes() {
-            let events = properties["Events"].as_mapping().unwrap().values();
-            let mut of_path = events.map(|event| &event["Properties"]).filter(|route| route["Path"] == path.as_str());
-            let (Some(route), None) = (of_path.next(), of_path.next()) else { panic!("{path}: one route, not more") };
-            let authorizer = route.get("Auth").map(|auth| auth["Authorizer"].as_str().unwrap());
-            let expected = match access {
+        for route in function.routes() {
+            let events = properties["Events"].as_mapping().unwrap().values().map(|event| &event["Properties"]);
+            let mut deployed = events.filter(|deployed| {
+                deployed["Path"] == route.path.as_str() && deployed["Method"] == route.method.as_str()
+            });
+            let (Some(deployed), None) = (deployed.next(), deployed.next()) else { panic!("{route}: once, not more") };
+            let authorizer = deployed.get("Auth").map(|auth| auth["Authorizer"].as_str().unwrap());
+            let expected = match route.access {
                 Access::Read | Access::Write => None,
                 Access::Backend => Some("AWS_IAM"),
                 Access::Anybody => Some("NONE"),
             };
-            assert_eq!(authorizer, expected, "{path}");
+            assert_eq!(authorizer, expected, "{route}");
         }
         // No function with the right to write is for readers.
         let is_reader = matches!(function.access, Access::Read | Access::Anybody);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::support::{functions, read, root, server};
-use crate::template::{Template, argument, at};
+use crate::template::{Template, argument};
 
 /// The function that stands before the operations.
 const AUTHORIZER: &str = "authorizer";
@@ -18,12 +18,10 @@ fn route(method: &http::Method, path: &str) -> String {
 /// Every route: the name of its function, and method and path.
 async fn routes() -> Names {
     let server = server().await;
-    let functions = functions(&server);
-    let routes = functions.iter().flat_map(|function| {
-        let of_function = |(path, _): (String, _)| (function.name.to_owned(), route(&function.method, &path));
-        function.routes().into_iter().map(of_function)
-    });
-    routes.collect()
+    let named = |function: local::Function| {
+        function.routes().into_iter().map(move |route| (function.name.to_owned(), route.to_string()))
+    };
+    functions(&server).into_iter().flat_map(named).collect()
 }
 
 /// The operations: name, and method and path.
@@ -75,14 +73,14 @@ async fn each_operation_has_its_binary() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cargo_lambda_watch_answers_at_the_same_paths() {
     let manifest = read("Cargo.toml");
-    let (_, routes) = manifest.split_once("[workspace.metadata.lambda.watch.router]\n").unwrap();
-    let routes = routes.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with('#'));
-    let routes = routes.map(|line| {
+    let (_, lines) = manifest.split_once("[workspace.metadata.lambda.watch.router]\n").unwrap();
+    let lines = lines.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with('#'));
+    let watched = lines.map(|line| {
         let (path, name) = line.split_once(" = ").unwrap();
         (name.trim_matches('"').to_owned(), path.trim_matches('"').to_owned())
     });
     let paths = routes().await.into_iter().map(|(name, route)| (name, route.split_once(' ').unwrap().1.to_owned()));
-    assert_eq!(routes.collect::<Names>(), paths.collect());
+    assert_eq!(watched.collect::<Names>(), paths.collect());
 }
 
 #[tokio::test(flavor = "multi_thread")]

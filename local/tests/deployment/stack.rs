@@ -18,17 +18,13 @@ async fn the_binaries_work_on_what_the_template_makes() {
 
     let routes: BTreeMap<String, Vec<String>> = serde_json::from_value(stack["routes"].clone()).unwrap();
     let server = server().await;
-    let expected = functions(&server).into_iter().flat_map(|function| {
-        let security = match function.access {
+    let expected = functions(&server).into_iter().flat_map(|function| function.routes()).map(|route| {
+        let security = match route.access {
             Access::Read | Access::Write => "Tokens",
             Access::Backend => "AWS_IAM",
             Access::Anybody => "NONE",
         };
-        // What can be read can be looked at.
-        let head = (function.method == http::Method::GET).then_some(http::Method::HEAD);
-        let methods = std::iter::once(function.method.clone()).chain(head);
-        let path = function.path;
-        methods.map(move |method| (format!("{method} {path}"), vec![security.to_owned()]))
+        (route.to_string(), vec![security.to_owned()])
     });
     assert_eq!(routes, expected.collect());
 
