@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shared::Error;
 use shared::contract::{Id, TextOrNumber};
-use shared::records::{Authors, Feature, Filter, Reader, Record};
+use shared::records::{Authors, Feature, Filter, Reader, Record, Slot};
 use shared::scope::Scope;
 
 /// Velt's storage scopes: each has its own bucket, and its own records.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Storage {
     /// `dataProviders.attachment`: files attached to comments.
@@ -121,16 +121,30 @@ impl Attachment {
         reader.check_place(self.storage.feature(), &self.scope, &self.record_id()?).await
     }
 
+    /// Whether this content was deleted within the last 30 days: an upload that comes again is a retry that came late.
+    ///
+    /// # Errors
+    /// As [`Attachment::check_place`], whose work this does too.
+    pub async fn has_deleted(&self, reader: &Reader, content: &str) -> Result<bool, Error> {
+        let slot = Slot::Field(content.to_owned());
+        reader.has_deleted(self.storage.feature(), &self.scope, &self.record_id()?, &slot).await
+    }
+
     /// What the keys of all its objects begin with. No two attachments share it.
     ///
     /// It holds no file name: names can be personal, and AWS may log keys.
     #[must_use]
     pub fn prefix(&self) -> String {
+        format!("{}{}/", self.folder(), part(self.id.as_str(), LONGEST_ATTACHMENT))
+    }
+
+    /// What the keys of all objects of its document begin with.
+    #[must_use]
+    pub fn folder(&self) -> String {
         let part = |id: Option<&str>, longest| id.map_or_else(|| MARK.to_string(), |id| part(id, longest));
         let organization = part(self.scope.organization().map(Id::as_str), LONGEST_ORGANIZATION);
         let document = part(self.document.as_ref().map(Id::as_str), LONGEST_DOCUMENT);
-        let id = part(Some(self.id.as_str()), LONGEST_ATTACHMENT);
-        format!("{}{organization}/{document}/{id}/", self.storage.prefix())
+        format!("{}{organization}/{document}/", self.storage.prefix())
     }
 
     /// The key of the object with this content.

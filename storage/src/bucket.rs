@@ -1,5 +1,6 @@
 //! The calls to S3.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -220,6 +221,21 @@ impl Bucket {
             }
         }
         Ok(deleted)
+    }
+
+    /// The beginnings of all keys that begin with `prefix`, up to their next `/`.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn folders(&self, prefix: &str) -> Result<BTreeSet<String>, Error> {
+        let list = self.client.list_objects_v2().bucket(&self.name).prefix(prefix).delimiter("/");
+        let mut pages = list.into_paginator().send();
+        let mut folders = BTreeSet::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| failed("ListObjectsV2", &error))?;
+            folders.extend(page.common_prefixes().iter().filter_map(|folder| folder.prefix()).map(ToOwned::to_owned));
+        }
+        Ok(folders)
     }
 
     /// A URL that reads an object by GET.

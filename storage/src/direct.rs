@@ -277,6 +277,9 @@ impl FileWriter {
             return Err(Error::invalid("sha256", "is not that of the file that was uploaded"));
         }
         let content = digest(&sha256);
+        if file.attachment.has_deleted(self.records.reader(), &content).await? {
+            return self.link(file, &content).await;
+        }
         let served = Served::of(&file.kind, &beginning);
         if !bucket.copy(pending, found, &file.attachment.key(&content), &served.kind).await? {
             return self.finished_before(file, &said).await;

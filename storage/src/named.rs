@@ -1,12 +1,20 @@
-//! The files that a record names.
+//! The files that a record names, and those that it named before.
+//!
+//! A value that is replaced or deleted takes the names of its files with it. So a save that brings such names notes them
+//! beside the value (see [`note`]), where they stay until the record is deleted: the files go with it. Nothing is deleted
+//! earlier, as Velt may still show the file.
 
-use serde::Deserialize;
-use shared::contract::TextOrNumber;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use shared::contract::{Id, TextOrNumber};
 use shared::json::{Fields, Json};
-use shared::records::Place;
+use shared::records::change::{Change, Rule, Save};
+use shared::records::{Place, Record, Slot};
 use shared::scope::Scope;
 
-use crate::attachment::{Attachment, Storage};
+use crate::attachment::{Attachment, Storage, digest};
 use crate::link::{FILES, Link, Links};
 
 /// The files that a record of `scope` names, of one storage scope.
@@ -27,6 +35,40 @@ struct PartialAttachment {
     url: Option<String>,
 }
 
+/// A name that is noted: an id, or a link.
+#[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+enum Name {
+    #[serde(rename = "id")]
+    Id(Id),
+    #[serde(rename = "token")]
+    Token(String),
+}
+
+/// Notes the files that the values of a save name, as `name` finds them in each change.
+pub fn note(save: &mut Save, name: impl Fn(&Change, &mut Named<'_>)) {
+    let notes = save.changes.iter().filter_map(|change| noting(&save.scope, |named| name(change, named)));
+    // The same names have one slot, however many values have them.
+    let notes: BTreeMap<Slot, Change> = notes.map(|note| (note.slot.clone(), note)).collect();
+    save.holds_files |= !notes.is_empty();
+    save.changes.extend(notes.into_values());
+}
+
+/// The change that notes the files which a value names; none where it names none.
+fn noting(scope: &Scope, name: impl FnOnce(&mut Named<'_>)) -> Option<Change> {
+    let nowhere = Place::default();
+    // Neither the storage scope nor the place counts until the names are read.
+    let mut found = Named::new(Storage::Attachments, scope, &nowhere);
+    name(&mut found);
+    let ids = found.found.into_iter().map(|file| Name::Id(file.id.into()));
+    let names: BTreeSet<Name> = ids.chain(found.tokens.into_iter().map(Name::Token)).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let names = Json::from_value(&names).ok()?;
+    let slot = Slot::Files(digest(&Sha256::digest(names.text()).into()));
+    Some(Change { slot, value: Some(names), rule: Rule::Set })
+}
+
 impl<'a> Named<'a> {
     /// None yet.
     #[must_use]
@@ -42,6 +84,19 @@ impl<'a> Named<'a> {
         }
         if let Some(url) = named.url {
             self.url(&url);
+        }
+    }
+
+    /// Adds what saves of the record noted.
+    pub fn noted(&mut self, record: &Record) {
+        for (slot, names) in &record.slots {
+            let (Slot::Files(_), Some(names)) = (slot, names) else { continue };
+            for name in names.read::<Vec<Name>>("").unwrap_or_default() {
+                match name {
+                    Name::Id(id) => self.id(&id.into()),
+                    Name::Token(token) => self.tokens.push(token),
+                }
+            }
         }
     }
 
@@ -71,13 +126,15 @@ impl<'a> Named<'a> {
     ///
     /// # Errors
     /// The keys of links could not be read.
-    pub async fn all(self, links: &Links) -> Result<Vec<Attachment>, shared::Error> {
-        let mut all = self.found;
+    pub async fn all(mut self, links: &Links) -> Result<Vec<Attachment>, shared::Error> {
+        let mut all = std::mem::take(&mut self.found);
         let is_of_the_record = |link: &Link| {
             let Attachment { storage, scope, document, .. } = &link.attachment;
             let is_near = document.is_none() || *document == self.place.document;
             *storage == self.storage && scope.organization() == self.scope.organization() && is_near
         };
+        self.tokens.sort();
+        self.tokens.dedup();
         for token in self.tokens {
             match links.verify(&token).await {
                 Ok(link) if is_of_the_record(&link) => {

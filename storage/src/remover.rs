@@ -1,8 +1,11 @@
 //! Deleting files.
 
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
 use shared::Error;
 use shared::contract::Id;
-use shared::records::{Feature, Record, Writer, in_parallel};
+use shared::records::{Feature, Filter, Record, Writer, in_parallel};
 use shared::scope::Scope;
 use shared::setup::{Setup, SetupError, Store};
 
@@ -11,6 +14,15 @@ use crate::bucket::Buckets;
 use crate::direct::PENDING;
 use crate::link::Links;
 use crate::named::Named;
+
+/// Most files that one request deletes. Each that is there takes two calls to DynamoDB and four to S3.
+const FILES_PER_REQUEST: usize = 300;
+
+/// Files that are deleted before the time is looked at.
+const FILES_AT_ONCE: usize = 50;
+
+/// How long one request deletes files, so that it can answer before it is given up.
+const LONGEST: Duration = Duration::from_secs(15);
 
 /// Deletes files, with their records.
 #[derive(Debug)]
@@ -27,34 +39,84 @@ impl Store for FileRemover {
 }
 
 impl FileRemover {
-    /// Deletes every object of an attachment, and then its record. What is gone is deleted already. How many objects there
+    /// Deletes the record of an attachment, and every object of it. What is gone is deleted already. How many objects there
     /// were.
     ///
-    /// By the keys' common beginning and not by the record: that finds what a save left that failed before its record.
+    /// By the keys' common beginning and not by the record: that finds what a save left that failed before its record, and
+    /// what a delete left that failed after it.
     ///
     /// # Errors
     /// Not all could be deleted; the same again completes it.
     pub async fn delete(&self, attachment: &Attachment) -> Result<usize, Error> {
-        let bucket = self.buckets.of(attachment.storage)?;
-        if self.is_hidden(attachment).await? {
+        let mut records = self.records_of(std::slice::from_ref(attachment)).await?;
+        self.delete_one(attachment, records.remove(&attachment.record_id()?)).await
+    }
+
+    /// The records of attachments of one storage scope and one organization, by their ids.
+    async fn records_of(&self, attachments: &[Attachment]) -> Result<HashMap<Id, Record>, Error> {
+        let Some(Attachment { storage, scope, .. }) = attachments.first() else { return Ok(HashMap::new()) };
+        let ids = attachments.iter().map(Attachment::record_id).collect::<Result<Vec<_>, _>>()?;
+        let filter = Filter { ids: Some(ids), ..Filter::default() };
+        let records = self.records.reader().find(storage.feature(), scope, &filter).await?;
+        Ok(records.into_iter().map(|record| (record.id.clone(), record)).collect())
+    }
+
+    async fn delete_one(&self, attachment: &Attachment, record: Option<Record>) -> Result<usize, Error> {
+        let (feature, scope) = (attachment.storage.feature(), &attachment.scope);
+        // First, so that its link is dead from here on. What follows finds the objects without it.
+        if let Some(record) = &record {
+            self.records.delete_remembering(feature, scope, record).await?;
+        } else if scope.is_limited()
+            && !self.records.reader().is_deleted(feature, scope, &attachment.record_id()?).await?
+        {
+            // It stands where its caller's claims do not reach, or there is none.
             return Ok(0);
         }
+        let bucket = self.buckets.of(attachment.storage)?;
         let prefix = attachment.prefix();
-        let objects = bucket.delete_all(&prefix).await? + bucket.delete_all(&format!("{PENDING}{prefix}")).await?;
-        self.records.delete(attachment.storage.feature(), &attachment.scope, &attachment.record_id()?).await?;
-        // What a save put in between, whose record is gone now.
-        Ok(objects + bucket.delete_all(&prefix).await?)
+        Ok(bucket.delete_all(&prefix).await? + bucket.delete_all(&format!("{PENDING}{prefix}")).await?)
     }
 
-    /// Whether a file is not there for its caller, whose claims are limited to places that it does not stand in.
-    async fn is_hidden(&self, attachment: &Attachment) -> Result<bool, Error> {
-        if !attachment.scope.is_limited() {
-            return Ok(false);
+    /// Deletes the files that a record names, as far as one request may.
+    ///
+    /// # Errors
+    /// [`Error::more_to_delete`] where more are left. The same again goes on: what is deleted is not met again.
+    async fn delete_named(&self, mut files: Vec<Attachment>) -> Result<(), Error> {
+        let started = Instant::now();
+        if files.len() > FILES_PER_REQUEST {
+            // Whoever names thousands names mostly what is not there: to ask for each by its id would cost as much each time.
+            let there = self.there(&files).await?;
+            files.retain(|file| there.contains(&file.prefix()));
         }
-        Ok(attachment.record(self.records.reader()).await?.is_none())
+        let is_all = files.len() <= FILES_PER_REQUEST;
+        files.truncate(FILES_PER_REQUEST);
+        let mut records = self.records_of(&files).await?;
+        for together in files.chunks(FILES_AT_ONCE) {
+            if started.elapsed() > LONGEST {
+                return Err(Error::more_to_delete());
+            }
+            let found = together.iter().map(|file| Ok((file, records.remove(&file.record_id()?))));
+            let found = found.collect::<Result<Vec<_>, Error>>()?;
+            in_parallel(found.into_iter().map(|(file, record)| self.delete_one(file, record)).collect()).await?;
+        }
+        if is_all { Ok(()) } else { Err(Error::more_to_delete()) }
     }
 
-    /// Deletes a record of `feature`, and before it the files of `storage` that it names, as `name` finds them.
+    /// The prefixes of all attachments of the same documents that have an object. One that has none was deleted before: a
+    /// delete begins with the record.
+    async fn there(&self, files: &[Attachment]) -> Result<BTreeSet<String>, Error> {
+        let mut there = BTreeSet::new();
+        let folders: BTreeSet<(Storage, String)> = files.iter().map(|file| (file.storage, file.folder())).collect();
+        for (storage, folder) in folders {
+            let bucket = self.buckets.of(storage)?;
+            there.extend(bucket.folders(&folder).await?);
+            let pending = bucket.folders(&format!("{PENDING}{folder}")).await?;
+            there.extend(pending.iter().filter_map(|key| key.strip_prefix(PENDING)).map(ToOwned::to_owned));
+        }
+        Ok(there)
+    }
+
+    /// Deletes a record of `feature`, and before it the files of `storage` that it names or once named, as `name` finds them.
     ///
     /// # Errors
     /// Not all could be deleted. The record is then still there, and the same again completes it.
@@ -69,8 +131,8 @@ impl FileRemover {
         let first = |record: Record| async move {
             let mut named = Named::new(storage, scope, &record.place);
             name(&record, &mut named);
-            let files = named.all(&self.links).await?;
-            in_parallel(files.iter().map(|file| self.delete(file)).collect()).await.map(drop)
+            named.noted(&record);
+            self.delete_named(named.all(&self.links).await?).await
         };
         self.records.delete_after(feature, scope, id, first).await
     }

@@ -137,7 +137,8 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Stores a file and its record. The same again lands on the same object and answers the same link.
+    /// Stores a file and its record. The same again lands on the same object and answers the same link; after a delete it
+    /// stores nothing, as it is a retry that came late, and the link is that of the deleted file.
     ///
     /// The object comes first: without its record it is unreachable, so a failure in between leaves nothing to be seen.
     ///
@@ -146,9 +147,11 @@ impl FileWriter {
     pub async fn save(&self, file: &Description, bytes: Bytes) -> Result<Saved, Error> {
         self.check_limit(file, "file", bytes.len() as u64)?;
         let bucket = self.bucket(&file.attachment)?;
-        file.attachment.check_place(self.records.reader()).await?;
         let sha256: [u8; 32] = Sha256::digest(&bytes).into();
         let content = digest(&sha256);
+        if file.attachment.has_deleted(self.records.reader(), &content).await? {
+            return self.link(file, &content).await;
+        }
         let served = Served::of(&file.kind, &bytes);
         let size = bytes.len() as u64;
         bucket.put(&file.attachment.key(&content), &served.kind, bytes, &sha256).await?;
@@ -170,7 +173,11 @@ impl FileWriter {
             id: attachment.record_id()?,
             document: Move::Set(attachment.document.clone()),
             folder: Move::Set(file.folder.clone()),
-            changes: vec![Change { slot: Slot::Field(content.to_owned()), value: Some(value), rule: Rule::Set }],
+            changes: vec![Change {
+                slot: Slot::Field(content.to_owned()),
+                value: Some(value),
+                rule: Rule::UnlessDeleted,
+            }],
             holds_files: false,
             revives: true,
         };

@@ -57,6 +57,7 @@ impl Operation for Save {
         let subject = Subject { meaning, comment: request.comment_id.as_ref(), user: caller.user() };
         let saves =
             threads.into_iter().map(|thread| subject.save(scope.clone(), thread)).collect::<Result<Vec<_>, Error>>()?;
+        let saves: Vec<SaveRecord> = saves.into_iter().map(thread::with_files_noted).collect();
         writer.save(&COMMENTS, &saves).await?;
         Ok(Answer::done(saves.len()))
     }

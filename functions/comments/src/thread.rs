@@ -7,9 +7,9 @@ use shared::contract::{Id, TextOrNumber};
 use shared::json::{Fields, Json};
 use shared::provider;
 use shared::records::author;
-use shared::records::change::{Change, Rule};
+use shared::records::change::{Change, Rule, Save};
 use shared::records::{Record, Slot};
-use storage::named::Named;
+use storage::named::{self, Named};
 
 use crate::meaning::Meaning;
 use crate::save::NAMES;
@@ -121,18 +121,31 @@ pub(crate) fn update(stored: &Json, new: &Json) -> Json {
 /// Names the files attached to a thread's comments.
 pub(crate) fn name_files(thread: &Record, named: &mut Named<'_>) {
     for (slot, comment) in &thread.slots {
-        let (Slot::Comment(_), Some(comment)) = (slot, comment) else { continue };
-        let Some(attachments) = comment.read::<Fields>("").ok().and_then(|mut fields| fields.remove(ATTACHMENTS))
-        else {
-            continue;
-        };
-        for (id, attachment) in Named::values(&attachments) {
-            if let Some(id) = id.and_then(|id| Id::try_from(id).ok()) {
-                named.id(&id.into());
-            }
-            named.attachment(&attachment);
+        if let (Slot::Comment(_), Some(comment)) = (slot, comment) {
+            name_files_of(comment, named);
         }
     }
+}
+
+/// Names the files attached to a comment.
+fn name_files_of(comment: &Json, named: &mut Named<'_>) {
+    let attachments = comment.read::<Fields>("").ok().and_then(|mut fields| fields.remove(ATTACHMENTS));
+    for (id, attachment) in attachments.iter().flat_map(Named::values) {
+        if let Some(id) = id.and_then(|id| Id::try_from(id).ok()) {
+            named.id(&id.into());
+        }
+        named.attachment(&attachment);
+    }
+}
+
+/// The save with the names of the files that its comments bring: they are found by these when the comments are gone.
+pub(crate) fn with_files_noted(mut save: Save) -> Save {
+    named::note(&mut save, |change, named| {
+        if let (Slot::Comment(_), Some(comment)) = (&change.slot, &change.value) {
+            name_files_of(comment, named);
+        }
+    });
+    save
 }
 
 #[cfg(test)]

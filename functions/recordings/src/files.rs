@@ -1,9 +1,9 @@
 //! The files that a recording names.
 
 use shared::json::{Fields, Json};
-use shared::records::change::Change;
+use shared::records::change::Save;
 use shared::records::{Record, Slot};
-use storage::named::Named;
+use storage::named::{self, Named};
 
 /// One attachment.
 const ATTACHMENT: &str = "attachment";
@@ -14,25 +14,32 @@ const CHUNK_URLS: &str = "chunkUrls";
 /// Earlier versions, each with files of its own.
 const EDIT_VERSIONS: &str = "recordingEditVersions";
 
-/// Whether a save's change brings the names of files.
-pub(crate) fn is_named_by(change: &Change) -> bool {
-    let Slot::Field(name) = &change.slot else { return false };
-    let has_names = matches!(name.as_str(), ATTACHMENT | ATTACHMENTS | CHUNK_URLS | EDIT_VERSIONS);
-    has_names && change.value.as_ref().is_some_and(|value| !Named::values(value).is_empty())
+/// Notes the files that a save brings the names of: they are found by these when other values replaced them.
+pub(crate) fn note(save: &mut Save) {
+    named::note(save, |change, named| {
+        if let (Slot::Field(field), Some(value)) = (&change.slot, &change.value) {
+            name_field(field, value, named);
+        }
+    });
 }
 
 /// Names the files of a recording.
 pub(crate) fn name(recording: &Record, named: &mut Named<'_>) {
     for (slot, value) in &recording.slots {
-        let (Slot::Field(field), Some(value)) = (slot, value) else { continue };
-        if field == EDIT_VERSIONS {
-            for (_, version) in Named::values(value) {
-                let fields = version.read::<Fields>("").unwrap_or_default();
-                for (field, value) in &fields {
-                    name_of(field, value, named);
-                }
-            }
-        } else {
+        if let (Slot::Field(field), Some(value)) = (slot, value) {
+            name_field(field, value, named);
+        }
+    }
+}
+
+/// Names the files of a recording's field.
+fn name_field(field: &str, value: &Json, named: &mut Named<'_>) {
+    if field != EDIT_VERSIONS {
+        return name_of(field, value, named);
+    }
+    for (_, version) in Named::values(value) {
+        let fields = version.read::<Fields>("").unwrap_or_default();
+        for (field, value) in &fields {
             name_of(field, value, named);
         }
     }

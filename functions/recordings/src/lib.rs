@@ -110,7 +110,7 @@ impl Operation for Save {
         let (scope, recordings) = payload::open(caller, &metadata, &request.recorder_annotation, &NAMES)?;
         let mut saves = provider::saves(&scope, recordings, &Rule::Set);
         for save in &mut saves {
-            save.holds_files = save.changes.iter().any(files::is_named_by);
+            files::note(save);
         }
         provider::save_records(writer, &RECORDINGS, &saves).await
     }

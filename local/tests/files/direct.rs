@@ -16,7 +16,7 @@ fn request(app: &App, id: u32, kind: &str, size: usize) -> Value {
 }
 
 /// Posts to S3 as a browser does.
-async fn post(app: &App, started: &Value, bytes: &[u8]) -> StatusCode {
+pub(crate) async fn post(app: &App, started: &Value, bytes: &[u8]) -> StatusCode {
     let mut form = Form::new();
     for (name, value) in started["fields"].as_object().unwrap() {
         form = form.text(name.clone(), value.as_str().unwrap().to_owned());

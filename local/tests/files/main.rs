@@ -54,4 +54,6 @@ scenarios! {
     direct::what_is_posted_again_after_the_finish_changes_nothing,
     records::a_thread_takes_its_files_with_it,
     records::a_recording_takes_its_files_with_it,
+    records::files_that_a_record_named_before_go_with_it,
+    records::a_deleted_file_is_not_brought_back_by_a_late_retry,
 }

@@ -58,7 +58,7 @@ async fn the_inventory_lists_every_attribute_and_none_that_is_not_there() {
         let item = item.unwrap();
         features.insert(item["PK"].as_s().unwrap().split('#').next().unwrap().to_owned());
         stored.extend(item.keys().map(|name| match name.split_at_checked(2) {
-            Some((prefix @ ("f#" | "c#"), _)) => prefix.to_owned(),
+            Some((prefix @ ("f#" | "c#" | "n#"), _)) => prefix.to_owned(),
             _ => name.clone(),
         }));
         let outside_users = !item["PK"].as_s().unwrap().starts_with("users#");

@@ -156,7 +156,7 @@ fn new_thread(user: Option<&Id>, feature: &Feature, save: &Save) -> Result<Save,
                 named == Named::Unreadable || (sets(change) && matches!(named, Named::User(_)) && !named.is(user));
             named.is(user) || named == Named::Nobody
         }
-        Slot::Field(_) => true,
+        Slot::Field(_) | Slot::Files(_) => true,
         // Nothing is there to be deleted.
         Slot::Comment(_) => change.value.is_some() && (sets(change) || is_by(user, change)),
     });
@@ -185,7 +185,7 @@ fn old_thread(user: Option<&Id>, is_mine: bool, stored: &Content, save: &Save) -
             change.rule = Rule::Missing;
             true
         }
-        Slot::Field(_) => true,
+        Slot::Field(_) | Slot::Files(_) => true,
         slot @ Slot::Comment(_) => {
             stored.slots.contains_key(slot) || (change.value.is_some() && (sets(change) || is_by(user, change)))
         }

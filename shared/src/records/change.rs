@@ -94,7 +94,7 @@ pub struct Save {
 
 impl Save {
     fn field_path(&self, slot: &Slot) -> String {
-        let (Slot::Field(name) | Slot::Comment(name)) = slot;
+        let (Slot::Field(name) | Slot::Comment(name) | Slot::Files(name)) = slot;
         format!("{}.{name}", self.id)
     }
 }

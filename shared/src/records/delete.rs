@@ -9,7 +9,7 @@ use super::item::{self, FILES, REVISION, Shape, numeral};
 use super::key::RecordKey;
 use super::read::Stored;
 use super::step::{Expression, Outcome};
-use super::{Feature, Record, Writer, author, budget};
+use super::{Feature, Record, Slot, Writer, author, budget};
 use crate::Error;
 use crate::contract::Id;
 use crate::scope::Scope;
@@ -19,6 +19,9 @@ const CALLS_KEPT: u32 = 4;
 
 /// How long a deleted record is remembered: longer than a stale view of it is open anywhere.
 const REMEMBERED: Duration = Duration::from_hours(720);
+
+/// Most slots that a tombstone remembers: far below what an item holds.
+const MOST_REMEMBERED: usize = 1_000;
 
 impl Writer {
     /// Deletes a record of `scope`. One that is not there is deleted already.
@@ -78,6 +81,22 @@ impl Writer {
         self.sweep(&key).await
     }
 
+    /// Deletes a record that was read, and remembers which slots it had: a save with [`Rule::UnlessDeleted`] that brings the
+    /// same again leaves it deleted, and one that brings others makes it anew.
+    ///
+    /// # Errors
+    /// As [`Writer::delete`].
+    ///
+    /// [`Rule::UnlessDeleted`]: super::change::Rule::UnlessDeleted
+    pub async fn delete_remembering(&self, feature: &Feature, scope: &Scope, record: &Record) -> Result<(), Error> {
+        let key = RecordKey::new(feature, scope, &record.id);
+        let mut backoff = Backoff::default();
+        while !self.bury(&key, &record.id, record.slots.keys(), Expression::default()).await? {
+            backoff.wait().await?;
+        }
+        self.sweep(&key).await
+    }
+
     /// Deletes a record where nothing has to be known of it; whether so.
     async fn delete_unread(&self, key: &RecordKey, id: &Id) -> Result<bool, Error> {
         let mut without_files = Expression::default();
@@ -95,8 +114,20 @@ impl Writer {
 
     /// Puts a tombstone in a record's place on a condition; whether it held.
     async fn put_tombstone(&self, key: &RecordKey, id: &Id, condition: Expression) -> Result<bool, Error> {
+        self.bury(key, id, [], condition).await
+    }
+
+    /// Puts a tombstone that remembers slots in a record's place on a condition; whether it held.
+    async fn bury<'a>(
+        &self,
+        key: &RecordKey,
+        id: &Id,
+        remembered: impl IntoIterator<Item = &'a Slot>,
+        condition: Expression,
+    ) -> Result<bool, Error> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let tombstone = item::tombstone(key, id, now.as_secs(), (now + REMEMBERED).as_secs());
+        let remembered = remembered.into_iter().take(MOST_REMEMBERED);
+        let tombstone = item::tombstone(key, id, now.as_secs(), (now + REMEMBERED).as_secs(), remembered);
         match self.put_item(tombstone, Some(condition)).await? {
             Outcome::Done => Ok(true),
             Outcome::Refused(_) | Outcome::Collided => Ok(false),

@@ -43,12 +43,14 @@ pub(super) const PARTS: &str = "parts";
 
 const FIELD_PREFIX: &str = "f#";
 const COMMENT_PREFIX: &str = "c#";
+const FILES_PREFIX: &str = "n#";
 
 /// The name of the attribute that holds `slot`.
 pub(super) fn attribute(slot: &Slot) -> String {
     match slot {
         Slot::Field(name) => format!("{FIELD_PREFIX}{name}"),
         Slot::Comment(id) => format!("{COMMENT_PREFIX}{id}"),
+        Slot::Files(names) => format!("{FILES_PREFIX}{names}"),
     }
 }
 
@@ -57,6 +59,7 @@ pub(super) fn slot(name: &str) -> Option<Slot> {
     match name.split_at_checked(FIELD_PREFIX.len())? {
         (FIELD_PREFIX, name) => Some(Slot::Field(name.to_owned())),
         (COMMENT_PREFIX, id) => Some(Slot::Comment(id.to_owned())),
+        (FILES_PREFIX, names) => Some(Slot::Files(names.to_owned())),
         _ => None,
     }
 }
@@ -217,8 +220,15 @@ pub(super) fn bare(
     item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The tombstone of a deleted record: keys and times, nothing of the content.
-pub(super) fn tombstone(key: &RecordKey, id: &Id, deleted: u64, expires: u64) -> Item {
+/// The tombstone of a deleted record: keys and times, nothing of the content but the names of the slots in `remembered`.
+pub(super) fn tombstone<'a>(
+    key: &RecordKey,
+    id: &Id,
+    deleted: u64,
+    expires: u64,
+    remembered: impl IntoIterator<Item = &'a Slot>,
+) -> Item {
+    let slots = remembered.into_iter().map(|slot| (attribute(slot), encode(None)));
     [
         (PARTITION, text(&key.partition)),
         (SORT, text(key::RECORD)),
@@ -229,6 +239,7 @@ pub(super) fn tombstone(key: &RecordKey, id: &Id, deleted: u64, expires: u64) ->
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
+    .chain(slots)
     .collect()
 }
 

@@ -75,6 +75,9 @@ pub enum Slot {
     Field(String),
     /// A comment of a thread, by its id.
     Comment(String),
+    /// The files that a value of the record once named, by a digest of their names. Never answered: it is what finds the
+    /// files of a value that was deleted or replaced, when the record is deleted.
+    Files(String),
 }
 
 /// Where in the app a record stands, which is what indexes find it by.
@@ -111,7 +114,7 @@ impl Record {
                 (Slot::Comment(id), Some(value)) => {
                     comments.insert(id, value);
                 }
-                (_, None) => {}
+                (Slot::Files(_), _) | (_, None) => {}
             }
         }
         (self.id, fields, comments)

@@ -11,7 +11,7 @@ use super::item::{self, Head, Item, Shape};
 use super::key::{self, RecordKey};
 use super::split::Layout;
 use super::table::{BY_DOCUMENT, BY_FOLDER, BY_ORGANIZATION, Index, ORGANIZATION_SHARDS, PARTITION, SORT};
-use super::{Feature, Filter, Place, Reader, Record, Table, in_parallel};
+use super::{Feature, Filter, Place, Reader, Record, Slot, Table, in_parallel};
 use crate::Error;
 use crate::aws::failed;
 use crate::contract::Id;
@@ -198,6 +198,26 @@ impl Reader {
         let heads = self.heads(vec![RecordKey::new(feature, scope, id).partition]).await?;
         let mut places = heads.iter().filter(|head| head.shape.is_there()).map(|head| &head.content.place);
         places.try_for_each(|place| scope.check(place))
+    }
+
+    /// Whether a record was deleted, and is still remembered as that.
+    ///
+    /// # Errors
+    /// [`Error::unavailable`] when it could not be read.
+    pub async fn is_deleted(&self, feature: &Feature, scope: &Scope, id: &Id) -> Result<bool, Error> {
+        Ok(self.load(&RecordKey::new(feature, scope, id)).await?.shape == Shape::Deleted)
+    }
+
+    /// Whether a slot of a record was deleted, and is still remembered as that.
+    ///
+    /// # Errors
+    /// As [`Reader::check_place`], whose work this does too.
+    pub async fn has_deleted(&self, feature: &Feature, scope: &Scope, id: &Id, slot: &Slot) -> Result<bool, Error> {
+        let stored = self.load(&RecordKey::new(feature, scope, id)).await?;
+        if feature.in_documents && stored.shape.is_there() {
+            scope.check(&stored.content.place)?;
+        }
+        Ok(stored.content.slots.get(slot).is_some_and(Option::is_none))
     }
 
     /// What is stored of one record, strongly consistent.

@@ -186,7 +186,7 @@ fn data_bytes(item: &Item) -> usize {
 }
 
 fn value_bytes(slot: &Slot, value: Option<&Json>) -> usize {
-    let (Slot::Field(name) | Slot::Comment(name)) = slot;
+    let (Slot::Field(name) | Slot::Comment(name) | Slot::Files(name)) = slot;
     name.len() + value.map_or(0, |json| json.text().len())
 }
 

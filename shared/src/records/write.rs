@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::backoff::Backoff;
-use super::change::{Move, Rule, Save, merge};
+use super::change::{Content, Move, Rule, Save, merge};
 use super::item::{self, DELETED, GENERATION, Generation, Item, REVISION, Shape, numeral};
 use super::key::{self, RecordKey};
 use super::read::Stored;
@@ -192,7 +192,8 @@ impl Writer {
                 plan.steps = Some(Vec::new());
                 return Ok(());
             }
-            stored.content = super::change::Content::default();
+            // Nothing but the slots that the tombstone remembers: they stay deleted.
+            stored.content = Content { slots: stored.content.slots, ..Content::default() };
         }
         // Whose the record is decides before anything is compared, and where it would stand afterwards too.
         if feature.in_documents && stored.shape.is_there() {
@@ -207,7 +208,8 @@ impl Writer {
         if feature.in_documents {
             plan.save.scope.check(&next.place)?;
         }
-        if next == stored.content && stored.revision.is_some() && !is_deleted {
+        let is_remembered = !next.slots.is_empty() && next.slots == stored.content.slots;
+        if stored.revision.is_some() && if is_deleted { is_remembered } else { next == stored.content } {
             plan.steps = Some(Vec::new());
             return Ok(());
         }
