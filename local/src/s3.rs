@@ -10,7 +10,7 @@ use axum::extract::Request;
 use futures::lock::Mutex;
 use futures::stream::{self, StreamExt as _};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use multer::parse_boundary;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -48,7 +48,13 @@ pub(crate) fn serve(
         }))
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT])
         .allow_headers(AllowHeaders::any())
-        .expose_headers([header::ETAG, HeaderName::from_static("x-amz-version-id")]);
+        .expose_headers([
+            header::ACCEPT_RANGES,
+            header::CONTENT_DISPOSITION,
+            header::CONTENT_LENGTH,
+            header::CONTENT_RANGE,
+            header::ETAG,
+        ]);
     let answer = move |request| call(service.clone(), origins.clone(), request);
     let router = Router::new().fallback(answer).layer(cors);
     Ok(tokio::spawn(async move {

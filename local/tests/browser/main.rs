@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::Html;
+use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
 use http::header;
 use serde_json::{Value, json};
@@ -36,12 +36,19 @@ async fn app(results: mpsc::Sender<Value>) -> String {
     };
     let router = Router::new()
         .route("/", get(|| async { Html(read("local/tests/browser/page.html")) }))
+        .route("/isolated", get(isolated))
         .route("/upload.js", get(script))
         .route("/result", post(result));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     format!("http://{address}")
+}
+
+/// The page as one that takes only what says that it may be taken.
+async fn isolated() -> impl IntoResponse {
+    let headers = [("cross-origin-embedder-policy", "require-corp"), ("cross-origin-opener-policy", "same-origin")];
+    (headers, Html(read("local/tests/browser/page.html")))
 }
 
 struct Browser(Child);
@@ -82,11 +89,40 @@ async fn files_are_uploaded_with_progress_and_shown() {
     let program = Program::start(&["--in-memory", "--allow-origin", &app]);
     let profile = tempfile::tempdir().unwrap();
     let browser = Browser::open(&format!("{app}/?api={}", program.url), profile.path());
-    let result = tokio::time::timeout(Duration::from_mins(2), results.recv()).await;
-    let result = result.unwrap_or_else(|_| panic!("the page told nothing")).unwrap();
+    let mut told = async || {
+        let result = tokio::time::timeout(Duration::from_mins(4), results.recv()).await;
+        let result: Value = result.unwrap_or_else(|_| panic!("the page told nothing")).unwrap();
+        assert!(result.get("error").is_none(), "{result:#}");
+        result
+    };
+    let result = told().await;
+    drop(browser);
+    let profile = tempfile::tempdir().unwrap();
+    let link = percent_encoding::utf8_percent_encode(
+        result["form"]["url"].as_str().unwrap(),
+        percent_encoding::NON_ALPHANUMERIC,
+    );
+    let browser = Browser::open(&format!("{app}/isolated?api={}&link={link}", program.url), profile.path());
+    let isolated = told().await;
     drop(browser);
     program.interrupt();
-    assert!(result.get("error").is_none(), "{result:#}");
+    let png = 70;
+    let read = json!({ "bytes": png, "head": [200, png], "part": [206, "PNG"], "canvas": true });
+    assert_eq!(result["script"], read, "{result:#}");
+    assert_eq!(isolated["isolated"]["canvas"], json!(true), "{isolated:#}");
+    assert_eq!(isolated["isolated"]["crossOriginIsolated"], json!(true), "{isolated:#}");
+    assert_eq!(
+        (&result["resumed"]["stopped"], &result["resumed"]["image"]),
+        (&json!("stopped"), &json!("load")),
+        "{result:#}"
+    );
+    assert!(result["resumed"]["first"].as_f64().unwrap() > 0.08, "what had arrived is not sent again: {result:#}");
+    let recorded = result["recorded"].as_object().unwrap();
+    assert!(recorded.len() >= 3, "{result:#}");
+    for (kind, seen) in recorded {
+        assert_eq!((&seen["event"], &seen["kind"]), (&json!("loadeddata"), &json!("inline")), "{kind}: {result:#}");
+    }
+    assert_eq!(result["hacked"], json!([]), "{result:#}");
     // Eight megabytes may be through before the browser tells of progress a second time.
     for (upload, least) in [("posted", 1), ("parts", 4)] {
         let progress: Vec<f64> = serde_json::from_value(result[upload]["progress"].clone()).unwrap();
