@@ -8,12 +8,13 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizer;
 use lambda_http::request::RequestContext;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::audit::Pseudonyms;
 use crate::contract::Id;
 use crate::operation::is_json;
 use crate::origin::Origins;
 use crate::scope::Caller;
 use crate::setup::{Setup, SetupError};
+use crate::{Error, notes};
 
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,8 @@ pub struct Gate {
     authors_only: bool,
     /// The origins whose pages may send forms.
     origins: Origins,
+    /// What users are called in the log.
+    pseudonyms: Pseudonyms,
 }
 
 /// Neither `required` nor `open`, or neither `true` nor `false`.
@@ -144,7 +147,8 @@ impl Gate {
             Some(_) => return Err(invalid(AUTHORS_ONLY, "true or false")),
         };
         let origins = Origins::of(setup.setting(ALLOWED_ORIGINS).unwrap_or_default());
-        Ok(Self { is_open, api_key: setup.setting(API_KEY).map(ToOwned::to_owned), authors_only, origins })
+        let api_key = setup.setting(API_KEY).map(ToOwned::to_owned);
+        Ok(Self { is_open, api_key, authors_only, origins, pseudonyms: Pseudonyms::open(setup)? })
     }
 
     /// Who calls, by what the gateway says of the request.
@@ -166,7 +170,9 @@ impl Gate {
             _ if self.is_open => (Grant::everything(), is_backend_route || access == Access::Backend),
             Access::Anybody => (Grant::nothing(), false),
             // By the route, not by what the request carries: a page's token opens no backend route, and a signature no other.
-            Access::Read | Access::Write if !is_backend_route => (token_grant(access, context)?, false),
+            Access::Read | Access::Write if !is_backend_route => {
+                (token_grant(access, context, &self.pseudonyms)?, false)
+            }
             Access::Read | Access::Write | Access::Backend => {
                 check_signed(context)?;
                 (Grant::everything(), true)
@@ -202,10 +208,11 @@ fn check_signed(context: Option<&RequestContext>) -> Result<(), Error> {
 }
 
 /// What the authorizer granted the token of a request.
-fn token_grant(access: Access, context: Option<&RequestContext>) -> Result<Grant, Error> {
+fn token_grant(access: Access, context: Option<&RequestContext>, pseudonyms: &Pseudonyms) -> Result<Grant, Error> {
     let grant = authorizer(context).and_then(|authorizer| authorizer.fields.get(GRANT)?.as_str());
     let grant: Grant = serde_json::from_str(grant.ok_or_else(Error::forbidden)?)
         .map_err(|error| Error::forbidden().caused_by(error))?;
+    notes::user(grant.user.as_ref().and_then(|user| pseudonyms.of(user)));
     // The gateway remembers the authorizer's answer for longer than the token may have been good.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     if grant.exp.is_some_and(|exp| exp <= now.as_secs()) {

@@ -40,7 +40,7 @@ pub async fn invoke<O: Operation>(
                 response_bytes: response.body().len(),
                 took: Duration::ZERO,
             };
-            let line = Line::new(O::NAME, context.request_id, &outcome, Notes::default());
+            let line = Line::new::<O>(context.request_id, &outcome, Notes::default());
             (response, line)
         }
     };
@@ -75,7 +75,7 @@ pub async fn handle<O: Operation>(gate: &Gate, store: &O::Store, request: Reques
         response_bytes: response.body().len(),
         took: started.elapsed(),
     };
-    let line = Line::new(O::NAME, request_id, &outcome, notes);
+    let line = Line::new::<O>(request_id, &outcome, notes);
     (response, line)
 }
 

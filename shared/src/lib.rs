@@ -6,6 +6,7 @@
 //! is the only way to name a record; [`records`] keeps records in DynamoDB.
 
 pub mod access;
+pub mod audit;
 pub mod aws;
 pub mod cached;
 pub mod contract;

@@ -10,7 +10,9 @@ use aws_smithy_types::date_time::Format;
 use serde::Serialize;
 
 use crate::Error;
+use crate::audit::Audit;
 use crate::notes::Notes;
+use crate::operation::Operation;
 
 /// What a request leaves in the log: ids, names, counts and times; nothing of its content.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,7 +33,13 @@ pub struct Line {
     /// What failed, where the failure is ours: a call to a store and its error code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// The organization that the caller was let in to.
+    /// What an audit looks for: `write`, `delete` or `refused`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<&'static str>,
+    /// The pseudonym of the user, where the stack has a key for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The organization that the caller was let in to, or refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization: Option<String>,
     /// What happened in the app, as Velt's SDK calls it.
@@ -48,6 +56,9 @@ pub struct Line {
     /// 1 where it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failures: Option<u8>,
+    /// 1 where the caller was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forbidden: Option<u8>,
     /// 1 where it was the first of its execution environment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cold_starts: Option<u8>,
@@ -84,8 +95,9 @@ pub(crate) struct Outcome<'a> {
 }
 
 impl Line {
-    pub(crate) fn new(operation: &'static str, request_id: String, outcome: &Outcome<'_>, notes: Notes) -> Self {
-        let Notes { usage, throttles, organization, event, sdk_version, .. } = notes;
+    pub(crate) fn new<O: Operation>(request_id: String, outcome: &Outcome<'_>, notes: Notes) -> Self {
+        let Notes { usage, throttles, organization, user, event, sdk_version, .. } = notes;
+        let audit = Audit::of(O::NAME, O::ACCESS, outcome.error.map(Error::kind));
         let is_ours = outcome.status >= 500;
         // The message may quote the request; the source is the store's own code and has nothing of it.
         let source = outcome.error.and_then(std::error::Error::source);
@@ -93,17 +105,20 @@ impl Line {
         Self {
             level: if is_ours { "ERROR" } else { "INFO" },
             timestamp: DateTime::from(SystemTime::now()).fmt(Format::DateTime).unwrap_or_default(),
-            operation,
+            operation: O::NAME,
             request_id,
             status: outcome.status,
             code: outcome.error.map(|error| error.kind().code()),
             cause: source.filter(|_| is_ours).map(ToString::to_string),
+            audit: audit.map(Audit::name),
+            user,
             organization,
             event,
             sdk_version,
             sdk_major,
             requests: 1,
             failures: outcome.error.map(|_| 1),
+            forbidden: (audit == Some(Audit::Refused)).then_some(1),
             cold_starts: None,
             latency: milliseconds(outcome.took),
             items: outcome.items,
@@ -131,6 +146,7 @@ impl Line {
         let mut whole = ALWAYS.to_vec();
         whole.extend(self.throttles.map(|_| THROTTLES));
         whole.extend(self.cold_starts.map(|_| COLD_STARTS));
+        whole.extend(self.forbidden.map(|_| FORBIDDEN));
         let by = |dimensions: &'static [&'static str], metric| Directive::new(namespace, dimensions, vec![metric]);
         let mut directives = vec![Directive::new(namespace, &[], whole)];
         directives.extend(self.failures.map(|_| by(&["operation", "code"], FAILURES)));
@@ -189,6 +205,7 @@ const REQUESTS: Metric = metric("requests", "Count");
 const FAILURES: Metric = metric("failures", "Count");
 const THROTTLES: Metric = metric("throttles", "Count");
 const COLD_STARTS: Metric = metric("cold_starts", "Count");
+const FORBIDDEN: Metric = metric("forbidden", "Count");
 
 /// Metrics of every request, over all operations: each further dimension is a metric more on the bill, and Lambda's own
 /// metrics tell calls and durations of each function for nothing.
@@ -206,6 +223,6 @@ const ALWAYS: [Metric; 8] = [
 /// Every metric, with the dimensions it is counted by.
 #[must_use]
 pub fn metrics() -> Vec<(Metric, &'static [&'static str])> {
-    let whole = ALWAYS.into_iter().chain([THROTTLES, COLD_STARTS]).map(|metric| (metric, &[][..]));
+    let whole = ALWAYS.into_iter().chain([THROTTLES, COLD_STARTS, FORBIDDEN]).map(|metric| (metric, &[][..]));
     whole.chain([(FAILURES, &["operation", "code"][..]), (REQUESTS, &["event"]), (REQUESTS, &["sdk_major"])]).collect()
 }

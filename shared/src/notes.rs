@@ -18,8 +18,10 @@ pub struct Notes {
     pub usage: Usage,
     /// Attempts that a store throttled; the SDK repeats them.
     pub throttles: u32,
-    /// The organization that it was let in to; the first, where it names several.
+    /// The organization that it was let in to, or refused; the first, where it names several.
     pub organization: Option<String>,
+    /// The pseudonym of its user.
+    pub user: Option<String>,
     /// What happened in the app: one of [`events::EVENTS`], or [`events::OTHER`].
     pub event: Option<&'static str>,
     /// Velt's SDK that sent it, as `6.0.6`.
@@ -94,7 +96,12 @@ pub fn event(event: Option<&str>) {
     note(|notes| notes.event = event);
 }
 
-/// Notes an organization that the caller was let in to.
+/// Notes what the caller is called in the log.
+pub(crate) fn user(pseudonym: Option<String>) {
+    note(|notes| notes.user = pseudonym);
+}
+
+/// Notes an organization that the caller was let in to, or refused.
 pub(crate) fn organization(organization: &Id) {
     note(|notes| {
         notes.organization.get_or_insert_with(|| {

@@ -56,9 +56,11 @@ impl Caller {
     /// As [`Caller::scope`].
     pub fn organization(&self, organization: Option<&Id>, field: &str) -> Result<Scope, Error> {
         let organization = organization.ok_or_else(|| Error::no_organization(field))?;
+        // Noted before it is checked: a refusal is one of an organization, too.
+        notes::organization(organization);
         match &self.grant.organizations {
             Organizations::Only(own) if !own.contains(organization) => return Err(Error::forbidden()),
-            Organizations::Only(_) | Organizations::All(_) => notes::organization(organization),
+            Organizations::Only(_) | Organizations::All(_) => {}
         }
         let Grant { documents, folders, .. } = &self.grant;
         let is_limited = documents.is_some() || folders.is_some();

@@ -81,7 +81,8 @@ fn refused() -> Vec<(String, u64, String)> {
 async fn the_binaries_answer_every_event_and_refuse_what_is_to_be_refused() {
     let server = server().await;
     let mut environment = server.environment.environment.clone();
-    for (name, value) in [("AUTHORIZATION", "required"), ("METRICS_NAMESPACE", "velt")] {
+    let audit_key = "not-a-secret-for-development-only";
+    for (name, value) in [("AUTHORIZATION", "required"), ("METRICS_NAMESPACE", "velt"), ("AUDIT_KEY", audit_key)] {
         environment.insert(name.to_owned(), value.to_owned());
     }
     let watch = Watch::start(&environment).await;
@@ -139,7 +140,24 @@ async fn the_binaries_answer_every_event_and_refuse_what_is_to_be_refused() {
     }
     let named =
         |field: &str| -> BTreeSet<&str> { of_operations.iter().filter_map(|line| line[field].as_str()).collect() };
-    assert_eq!(named("organization"), BTreeSet::from(["acme"]));
+    // That of which a caller was refused is logged, too.
+    assert_eq!(named("organization"), BTreeSet::from(["acme", "globex"]));
+    assert_eq!(named("audit"), BTreeSet::from(["write", "delete", "refused"]));
+    for line in &of_operations {
+        let name = line["operation"].as_str().unwrap();
+        let is_refused = line["status"] == 403;
+        let expected = match name {
+            _ if is_refused => json!("refused"),
+            _ if name.ends_with("-get") || name == "users-resolve" => Value::Null,
+            _ if name.ends_with("-delete") => json!("delete"),
+            _ => json!("write"),
+        };
+        assert_eq!((&line["audit"], line["forbidden"] == 1), (&expected, is_refused), "{line}");
+        assert!(is_refused || line["organization"] != "globex", "{line}");
+    }
+    // One user, whom nobody can tell from it.
+    let users = named("user");
+    assert!(users.len() == 1 && users.iter().all(|user| user.len() == 32), "{users:?}");
     let of_none = of_operations.iter().filter(|line| line["status"] == 200 && line["organization"].is_null());
     assert_eq!(of_none.count(), 0, "a success is of an organization");
     assert_eq!(named("sdk_version"), BTreeSet::from(["6.0.6"]));

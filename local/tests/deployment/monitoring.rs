@@ -105,7 +105,7 @@ fn the_access_log_has_what_is_counted_in_it() {
 fn each_alarm_says_what_to_do_and_whom_it_tells() {
     let template = Template::read();
     let alarms = template.resources("AWS::CloudWatch::Alarm");
-    assert_eq!(alarms.len(), 4);
+    assert_eq!(alarms.len(), 5);
     let reported = reported(&template);
     let guide = read("docs/deploy.md");
     for (id, alarm) in alarms {
