@@ -14,6 +14,7 @@
 //! | [`form`] | `multipart/form-data` uploads |
 //! | [`bucket`] | the calls to S3 |
 //! | [`direct`] | uploads from the browser to S3: presigned POST and parts |
+//! | [`renamed`] | attachments of a document that was renamed |
 //! | [`writer`], [`remover`], [`reader`] | saving, deleting and serving files, each with no more than it needs |
 //!
 //! S3 is linked only by the functions that use this crate.
@@ -28,6 +29,7 @@ pub mod name;
 pub mod named;
 pub mod reader;
 pub mod remover;
+pub mod renamed;
 pub mod writer;
 
 pub use attachment::{Attachment, Storage};

@@ -121,33 +121,35 @@ impl<'a> Named<'a> {
         json.read::<Vec<Json>>("").unwrap_or_default().into_iter().map(|value| (None, value)).collect()
     }
 
-    /// All of them, each once. Links count that were signed here, for files of the record's own organization, and of its own
-    /// document or of none: another document's file is not this record's to take along.
+    /// All of them, each once: those that are the record's, and those of links to files of the record's organization that were
+    /// uploaded in another document. Another document's file is not this record's to take along, unless that is what the
+    /// record's own document was called.
     ///
     /// # Errors
     /// The keys of links could not be read.
-    pub async fn all(mut self, links: &Links) -> Result<Vec<Attachment>, shared::Error> {
-        let mut all = std::mem::take(&mut self.found);
-        let is_of_the_record = |link: &Link| {
-            let Attachment { storage, scope, document, .. } = &link.attachment;
-            let is_near = document.is_none() || *document == self.place.document;
-            *storage == self.storage && scope.organization() == self.scope.organization() && is_near
-        };
+    pub async fn all(mut self, links: &Links) -> Result<(Vec<Attachment>, Vec<Attachment>), shared::Error> {
+        let (mut own, mut elsewhere) = (std::mem::take(&mut self.found), Vec::new());
         self.tokens.sort();
         self.tokens.dedup();
         for token in self.tokens {
             match links.verify(&token).await {
-                Ok(link) if is_of_the_record(&link) => {
+                Ok(Link { attachment: linked, .. })
+                    if linked.storage == self.storage && linked.scope.organization() == self.scope.organization() =>
+                {
+                    let is_near = linked.document.is_none() || linked.document == self.place.document;
                     // By the caller's rights and not by the link's.
-                    all.push(Attachment { scope: self.scope.clone(), ..link.attachment });
+                    let file = Attachment { scope: self.scope.clone(), ..linked };
+                    if is_near { own.push(file) } else { elsewhere.push(file) }
                 }
                 Err(error) if error.kind().status() != http::StatusCode::FORBIDDEN => return Err(error),
                 // A link of somebody else's, or what only looks like one.
                 Ok(_) | Err(_) => {}
             }
         }
-        all.sort_by_key(Attachment::prefix);
-        all.dedup();
-        Ok(all)
+        for files in [&mut own, &mut elsewhere] {
+            files.sort_by_key(Attachment::prefix);
+            files.dedup();
+        }
+        Ok((own, elsewhere))
     }
 }

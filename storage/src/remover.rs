@@ -14,6 +14,7 @@ use crate::bucket::Buckets;
 use crate::direct::PENDING;
 use crate::link::Links;
 use crate::named::Named;
+use crate::renamed;
 
 /// Most files that one request deletes. Each that is there takes two calls to DynamoDB and four to S3.
 const FILES_PER_REQUEST: usize = 300;
@@ -63,6 +64,13 @@ impl FileRemover {
 
     async fn delete_one(&self, attachment: &Attachment, record: Option<Record>) -> Result<usize, Error> {
         let (feature, scope) = (attachment.storage.feature(), &attachment.scope);
+        // Under the name that its document had when it was uploaded.
+        let original = record.as_ref().and_then(|record| renamed::original(attachment, record));
+        let mut objects = 0;
+        if let Some(original) = original {
+            let found = self.records_of(std::slice::from_ref(&original)).await?.remove(&original.record_id()?);
+            objects = Box::pin(self.delete_one(&original, found)).await?;
+        }
         // First, so that its link is dead from here on. What follows finds the objects without it.
         if let Some(record) = &record {
             self.records.delete_remembering(feature, scope, record).await?;
@@ -74,7 +82,7 @@ impl FileRemover {
         }
         let bucket = self.buckets.of(attachment.storage)?;
         let prefix = attachment.prefix();
-        Ok(bucket.delete_all(&prefix).await? + bucket.delete_all(&format!("{PENDING}{prefix}")).await?)
+        Ok(objects + bucket.delete_all(&prefix).await? + bucket.delete_all(&format!("{PENDING}{prefix}")).await?)
     }
 
     /// Deletes the files that a record names, as far as one request may.
@@ -100,6 +108,21 @@ impl FileRemover {
             in_parallel(found.into_iter().map(|(file, record)| self.delete_one(file, record)).collect()).await?;
         }
         if is_all { Ok(()) } else { Err(Error::more_to_delete()) }
+    }
+
+    /// Of files that were uploaded in another document, those that stand in `document` now, because it was renamed.
+    async fn standing_in(&self, document: Option<&Id>, files: Vec<Attachment>) -> Result<Vec<Attachment>, Error> {
+        let mut standing = Vec::new();
+        for files in files.chunks(FILES_PER_REQUEST).take(1) {
+            let records = self.records_of(files).await?;
+            for file in files {
+                let place = records.get(&file.record_id()?).map(|record| &record.place);
+                if place.is_some_and(|place| place.document.is_some() && place.document.as_ref() == document) {
+                    standing.push(file.clone());
+                }
+            }
+        }
+        Ok(standing)
     }
 
     /// The prefixes of all attachments of the same documents that have an object. One that has none was deleted before: a
@@ -132,7 +155,9 @@ impl FileRemover {
             let mut named = Named::new(storage, scope, &record.place);
             name(&record, &mut named);
             named.noted(&record);
-            self.delete_named(named.all(&self.links).await?).await
+            let (mut files, linked) = named.all(&self.links).await?;
+            files.extend(self.standing_in(record.place.document.as_ref(), linked).await?);
+            self.delete_named(files).await
         };
         self.records.delete_after(feature, scope, id, first).await
     }

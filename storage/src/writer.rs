@@ -171,8 +171,9 @@ impl FileWriter {
         let save = Save {
             scope: attachment.scope.clone(),
             id: attachment.record_id()?,
-            document: Move::Set(attachment.document.clone()),
-            folder: Move::Set(file.folder.clone()),
+            // Only the first time: a retry that comes after its document was renamed does not move it back.
+            document: Move::Set(attachment.document.clone()).only_where_unknown(),
+            folder: Move::Set(file.folder.clone()).only_where_unknown(),
             changes: vec![Change {
                 slot: Slot::Field(content.to_owned()),
                 value: Some(value),

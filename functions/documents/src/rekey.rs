@@ -11,7 +11,7 @@ use shared::operation::{Answer, Json, Operation};
 use shared::records::change::{Change, Move, Rule, Save};
 use shared::records::{Feature, Record, Slot, Writer};
 use shared::scope::{Caller, Scope};
-use storage::Storage;
+use storage::{Storage, renamed};
 
 /// `documents/rekey`: moves everything of a document to another name, to another folder, or both.
 ///
@@ -59,15 +59,17 @@ struct Position(usize, Option<String>);
 /// Records that are read at once.
 const PAGE: i32 = 20;
 
-fn features() -> [&'static Feature; 7] {
+/// Every feature whose records stand in documents; of files, with their storage scope.
+fn features() -> [(&'static Feature, Option<Storage>); 7] {
+    let of_files = |storage: Storage| (storage.feature(), Some(storage));
     [
-        &comments::COMMENTS,
-        &reactions::REACTIONS,
-        &recordings::RECORDINGS,
-        &activity::ACTIVITY,
-        &notifications::NOTIFICATIONS,
-        Storage::Attachments.feature(),
-        Storage::Recordings.feature(),
+        (&comments::COMMENTS, None),
+        (&reactions::REACTIONS, None),
+        (&recordings::RECORDINGS, None),
+        (&activity::ACTIVITY, None),
+        (&notifications::NOTIFICATIONS, None),
+        of_files(Storage::Attachments),
+        of_files(Storage::Recordings),
     ]
 }
 
@@ -94,7 +96,7 @@ impl Operation for Rekey {
         };
         let mut moved = BTreeMap::new();
         let mut count = 0;
-        for (index, feature) in features().into_iter().enumerate().skip(first) {
+        for (index, (feature, storage)) in features().into_iter().enumerate().skip(first) {
             loop {
                 if !writer.has_budget_left() {
                     let next_token = Some(token(&Position(index, after))?);
@@ -112,6 +114,12 @@ impl Operation for Rekey {
                         return Ok(Answer::with(Rekeyed { moved, next_token }, count));
                     }
                     let id = record.id.clone();
+                    // The alias first: a record that was moved is not found in its document again.
+                    if let (Some(storage), Some(new)) = (storage, &target.new_document)
+                        && let Some(alias) = renamed::alias(storage, &scope, &record, new)?
+                    {
+                        writer.save(feature, &[alias]).await?;
+                    }
                     writer.save(feature, &[target.save(&scope, record)]).await?;
                     after = Some(writer.reader().position_of(feature, &scope, &id));
                     *moved.entry(feature.name).or_default() += 1;

@@ -52,6 +52,7 @@ scenarios! {
     direct::a_finish_can_be_repeated_and_finds_the_same_object_as_a_form,
     direct::what_was_not_uploaded_as_said_is_refused,
     direct::what_is_posted_again_after_the_finish_changes_nothing,
+    records::files_follow_a_renamed_document,
     records::a_thread_takes_its_files_with_it,
     records::a_recording_takes_its_files_with_it,
     records::files_that_a_record_named_before_go_with_it,

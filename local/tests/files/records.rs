@@ -227,3 +227,41 @@ async fn a_delete_that_fails_half_way_is_completed_by_its_retry() {
     app.ok("comments/delete", &request).await;
     assert_eq!(app.keys().await, Vec::<String>::new());
 }
+
+/// Links were stored in comments before the document was renamed; ids are of the document as it is called now.
+pub(crate) async fn files_follow_a_renamed_document(app: App) {
+    let mut links = Vec::new();
+    for id in 1..=3 {
+        links.push(app.upload("attachments/save", &app.request(id, "a.png", "image/png"), PNG).await);
+    }
+    let chunk = app.upload("recordings/upload", &app.request(9, "a.webm", "video/webm"), PNG).await;
+    let comment = json!({ "commentText": "a", "commentHtml": "a", "attachments": { "1": { "attachmentId": 1, "url": links[0] } } });
+    let thread = json!({ "comments": { "1": comment } });
+    app.ok("comments/save", &json!({ "commentAnnotation": { "t": thread }, "metadata": app.metadata() })).await;
+    let recording = json!({ "chunkUrls": { "0": chunk } });
+    app.ok("recordings/save", &json!({ "recorderAnnotation": { "r": recording }, "metadata": app.metadata() })).await;
+
+    for (from, to) in [("doc", "renamed"), ("renamed", "again")] {
+        let rekey = json!({ "organizationId": app.organization, "documentId": from, "newDocumentId": to });
+        let url = format!("{}/backend/velt/documents/rekey", app.server.url());
+        let answer = app.http.post(url).json(&rekey).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer["data"].get("nextToken"), None);
+        assert_eq!(answer["data"]["moved"]["comments"], 1);
+    }
+    for link in links.iter().chain([&chunk]) {
+        assert_eq!(app.ask(link).await.status(), StatusCode::FOUND);
+    }
+    // A retry of the upload from before lands on the same file.
+    assert_eq!(app.upload("attachments/save", &app.request(3, "a.png", "image/png"), PNG).await, links[2]);
+
+    let metadata = json!({ "organizationId": app.organization, "documentId": "again" });
+    app.ok("attachments/delete", &json!({ "attachmentId": 2, "metadata": metadata })).await;
+    app.ok("comments/delete", &json!({ "commentAnnotationId": "t", "metadata": metadata })).await;
+    app.ok("recordings/delete", &json!({ "recorderAnnotationId": "r", "metadata": metadata })).await;
+    for (link, status) in links.iter().chain([&chunk]).zip([404, 404, 302, 404]) {
+        assert_eq!(app.ask(link).await.status(), status, "{link}");
+    }
+    assert_eq!(app.keys().await.len(), 1);
+}
