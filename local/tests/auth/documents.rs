@@ -115,6 +115,38 @@ async fn files_stand_where_they_were_uploaded() {
     app.ok(&limited, "comments/delete", &json!({ "commentAnnotationId": "t", "metadata": metadata })).await;
     assert!(reads(&others).await);
 
+    // Nor by S3 directly, however large, and whenever the other file came.
+    let direct = |id: u32, size: u64| {
+        let mut request = request(id, "d", "mine");
+        request["size"] = json!(size);
+        request
+    };
+    for size in [5, 100 << 20] {
+        app.refused(&limited, "uploads/start", &direct(1, size)).await;
+    }
+    app.refused(&limited, "uploads/finish", &direct(1, 5)).await;
+    let mut late = direct(5, 200 << 20);
+    late["storage"] = json!("recordings");
+    let started = app.ok(&limited, "uploads/start", &late).await;
+    late["uploadId"] = started["uploadId"].clone();
+    let mut theirs = late.clone();
+    theirs["metadata"]["folderId"] = json!("theirs");
+    theirs["size"] = json!(5);
+    theirs.as_object_mut().unwrap().remove("uploadId");
+    let posted = app.ok(&all, "uploads/start", &theirs).await;
+    let fields = posted["fields"].as_object().unwrap().iter();
+    let form = fields.fold(reqwest::multipart::Form::new(), |form, (name, value)| {
+        form.text(name.clone(), value.as_str().unwrap().to_owned())
+    });
+    let form = form.part("file", reqwest::multipart::Part::bytes(b"bytes".as_slice()).file_name("a.txt"));
+    assert!(app.http.post(posted["url"].as_str().unwrap()).multipart(form).send().await.unwrap().status().is_success());
+    let url = app.ok(&all, "uploads/finish", &theirs).await["url"].as_str().unwrap().to_owned();
+    app.refused(&limited, "uploads/finish", &late).await;
+    assert!(reads(&url).await, "what is refused leaves the other file as it is");
+    let part = vec![0; usize::try_from(started["partSize"].as_u64().unwrap()).unwrap()];
+    let put = app.http.put(started["urls"][0].as_str().unwrap()).body(part).send().await.unwrap();
+    assert!(put.status().is_client_error(), "an upload that was refused takes nothing more");
+
     let (status, own) = upload(&limited, &request(2, "d", "mine")).await;
     assert!(status.is_success() && reads(&own).await);
     app.ok(&limited, "attachments/delete", &request(2, "d", "mine")).await;
