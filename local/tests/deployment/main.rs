@@ -7,6 +7,7 @@ mod events;
 mod frontend;
 mod gateway;
 mod guide;
+mod limits;
 mod monitoring;
 #[path = "../moto/mod.rs"]
 mod moto;
