@@ -355,16 +355,16 @@ async fn keys_are_chosen_by_id_then_by_type_and_algorithm() {
         key
     };
     let others = || json!({ "kty": "RSA", "kid": "k1", "n": stranger().modulus, "e": "AQAB" });
-    let of_ec =
+    let elliptic =
         json!({ "kty": "EC", "kid": "k1", "crv": "P-256", "x": base64(&point[1..33]), "y": base64(&point[33..]) });
-    let of_ed =
+    let edwards =
         json!({ "kty": "OKP", "kid": "k1", "crv": "Ed25519", "x": base64(&bytes), "alg": "Ed25519", "use": "sig" });
     let allowed = ("AUTH_ALGORITHMS", "RS256,PS256,ES256,EdDSA");
     let of = |keys: &[&Value]| open(&[("AUTH_JWKS", &json!({ "keys": keys }).to_string()), allowed]);
     let by_rsa = || sign(&good(), Algorithm::RS256, &provider().private);
     let by_pss = || sign(&good(), Algorithm::PS256, &provider().private);
 
-    let all = of(&[&of_ec, &rsa(json!({})), &of_ed]);
+    let all = of(&[&elliptic, &rsa(json!({})), &edwards]);
     let newer_name = signed(&[r#"{"alg":"Ed25519","kid":"k1"}"#, &good().to_string()], &ed, Algorithm::EdDSA);
     for token in
         [by_rsa(), by_pss(), sign(&good(), Algorithm::ES256, &ec), sign(&good(), Algorithm::EdDSA, &ed), newer_name]
@@ -413,7 +413,7 @@ async fn keys_are_chosen_by_id_then_by_type_and_algorithm() {
         json!({ "n": format!("{}=", provider().modulus) }),
         json!({ "e": null }),
     ] {
-        let beside = of(&[&rsa(other.clone()), &of_ec]);
+        let beside = of(&[&rsa(other.clone()), &elliptic]);
         assert_eq!(refusal(&beside, Some(&by_rsa())).await, Some(Refusal::KeyResolutionFailed), "{other}");
     }
     let weak = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 1024).unwrap();
