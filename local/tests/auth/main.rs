@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails here says where")]
 
+mod agents;
 mod authorizer;
 mod authors;
 mod backend;
