@@ -61,8 +61,33 @@ async fn every_function_answers_its_event() {
     let names: BTreeSet<String> = names.map(|name| format!("{name}.json")).collect();
     let files = root().join("events").read_dir().unwrap();
     let files: BTreeSet<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-    let beside = ["README.md", "refused"].map(str::to_owned);
+    let beside = ["README.md", "backend", "refused"].map(str::to_owned);
     assert_eq!(files, names.into_iter().chain(beside).collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_answer_the_backends_events_on_its_routes() {
+    let server = server().await;
+    let mut settings: std::collections::HashMap<String, String> =
+        server.environment.environment.clone().into_iter().collect();
+    settings.insert("AUTHORIZATION".to_owned(), "required".to_owned());
+    let functions = local::functions(&shared::setup::Setup::new(settings).unwrap()).unwrap();
+    let mut answers = Vec::new();
+    for name in ["comments-save", "comments-get", "comments-delete", "comments-get"] {
+        let function = functions.iter().find(|function| function.name == name).unwrap();
+        let event = read(&format!("events/backend/{name}.json"));
+        let read: Value = serde_json::from_str(&event).unwrap();
+        let route = function.routes().into_iter().find(|route| route.path.starts_with("/backend/")).unwrap();
+        assert_eq!((&read["routeKey"], &read["rawPath"]), (&json!(route.to_string()), &json!(route.path)));
+        let length = read["headers"]["content-length"].as_str().unwrap();
+        assert_eq!(length, read["body"].as_str().unwrap().len().to_string(), "{name}");
+        let response = invoke(function, event).await;
+        assert_eq!(response["statusCode"], 200, "{name}: {response}");
+        answers.push(response["body"]["data"].clone());
+    }
+    assert_eq!(answers[1].as_object().unwrap().len(), 1, "what was saved is read");
+    assert_eq!(answers[3], json!({}), "and then deleted");
+    assert_eq!(root().join("events/backend").read_dir().unwrap().count(), 3);
 }
 
 /// An event that asks for what another event saves finds it.
