@@ -18,13 +18,13 @@ fn claims(organizations: &str, read_only: Option<&str>, admin: Option<&str>) -> 
 
 /// The organizations that this claim grants, when it is all that there is.
 fn granted(claim: &Value) -> Option<Vec<String>> {
-    named(claims("orgs", None, None).grant(&json!({ "orgs": claim }), 1)?)
+    claims("orgs", None, None).grant(&json!({ "orgs": claim }), 1).map(named)
 }
 
-fn named(grant: Grant) -> Option<Vec<String>> {
+fn named(grant: Grant) -> Vec<String> {
     match grant.organizations {
-        Organizations::All(_) => Some(vec!["*".to_owned()]),
-        Organizations::Only(named) => Some(named.into_iter().map(String::from).collect()),
+        Organizations::All(_) => vec!["*".to_owned()],
+        Organizations::Only(named) => named.into_iter().map(String::from).collect(),
     }
 }
 
@@ -92,7 +92,7 @@ fn only_text_lists_of_text_and_granted_keys_name_an_organization() {
 #[test]
 fn a_star_is_every_organization_only_as_the_whole_claim_and_where_the_stack_allows_it() {
     let claims = Claims { all_organizations: true, ..claims("orgs", None, None) };
-    let granted = |orgs: Value| claims.grant(&json!({ "orgs": orgs }), 1).and_then(named);
+    let granted = |orgs: Value| claims.grant(&json!({ "orgs": orgs }), 1).map(named);
     assert_eq!(granted(json!("*")), Some(vec!["*".to_owned()]));
     assert_eq!(granted(json!(["a", "*"])), Some(vec!["a".to_owned()]));
     for nothing in [json!(["*"]), json!({ "*": true }), json!([["*"]]), json!({ "*": "*" })] {
@@ -105,7 +105,7 @@ fn a_star_is_every_organization_only_as_the_whole_claim_and_where_the_stack_allo
 
 #[test]
 fn a_path_leads_through_objects_and_into_lists() {
-    let at = |path: &str, value: Value| claims(path, None, None).grant(&value, 1).and_then(named);
+    let at = |path: &str, value: Value| claims(path, None, None).grant(&value, 1).map(named);
     let a = Some(vec!["a".to_owned()]);
     let both = Some(vec!["a".to_owned(), "b".to_owned()]);
     assert_eq!(at("x.y", json!({ "x": { "y": "a" } })), a);
@@ -463,7 +463,7 @@ fn tokens_of_identity_providers_grant_what_they_say() {
         let grant = self::claims(organizations, read_only, admin).grant(&claims, 1);
         let found = grant.map(|grant| {
             assert_eq!(grant.user.as_ref().map(Id::as_str), claims["sub"].as_str(), "{provider}");
-            (grant.read_only, grant.admin, named(grant).unwrap())
+            (grant.read_only, grant.admin, named(grant))
         });
         let expected = grants.map(|(named, read_only, admin)| {
             (read_only, admin, named.iter().map(ToString::to_string).collect::<Vec<_>>())
