@@ -70,6 +70,23 @@ export async function saveFile(base, storage, request, { headers = {}, credentia
   }
 }
 
+/**
+ * Joins a recording that was uploaded in chunks (`uploadChunks`): only together do chunks play, as the first alone has the
+ * header. Its answer can be played by `URL.createObjectURL`, or saved as one file with `saveFile`.
+ *
+ * @param {Record<string, string> | string[]} chunkUrls  those of the recording, by their order
+ * @param {string} [type]  the recorder's type, as video/webm
+ */
+export async function joinChunks(chunkUrls, type = 'video/webm') {
+  const order = Object.keys(chunkUrls).sort((a, b) => Number(a) - Number(b));
+  const chunks = await Promise.all(order.map(async (index) => {
+    const response = await fetch(chunkUrls[index]);
+    if (!response.ok) throw new Error(`chunk ${index}: ${response.status}`);
+    return response.blob();
+  }));
+  return new Blob(chunks, { type });
+}
+
 async function putParts(file, start, renew, onProgress, signal) {
   const { partSize } = start;
   const bytes = (number) => Math.min(partSize, file.size - (number - 1) * partSize);

@@ -122,6 +122,10 @@ async fn files_are_uploaded_with_progress_and_shown() {
     for (kind, seen) in recorded {
         assert_eq!((&seen["event"], &seen["kind"]), (&json!("loadeddata"), &json!("inline")), "{kind}: {result:#}");
     }
+    let chunks = &result["chunks"];
+    assert!(chunks["count"].as_u64().unwrap() > 1, "{result:#}");
+    assert_eq!([&chunks["played"], &chunks["joined"]], [&json!("loadeddata"); 2], "{result:#}");
+    assert_eq!(chunks["left"], json!(0), "a recording takes its chunks with it: {result:#}");
     assert_eq!(result["hacked"], json!([]), "{result:#}");
     // Eight megabytes may be through before the browser tells of progress a second time.
     for (upload, least) in [("posted", 1), ("parts", 4)] {
