@@ -34,10 +34,11 @@ impl Inbox {
             return list.iter().any(|entry| is_user(entry, user));
         }
         match users.read::<Fields>("") {
-            Ok(map) if !map.contains_key("userId") => {
-                map.get(user.as_str()).is_some_and(|value| !matches!(value.text(), "false" | "null"))
-                    || map.values().any(|entry| entry.is_object() && is_user(entry, user))
-            }
+            Ok(map) if !map.contains_key("userId") => map.iter().any(|(id, entry)| match entry.text() {
+                "false" | "null" => false,
+                _ if user_of(entry).is_some() => is_user(entry, user),
+                _ => id == user.as_str(),
+            }),
             _ => is_user(users, user),
         }
     }
@@ -45,7 +46,13 @@ impl Inbox {
 
 /// Whether this is the id of `user`, as text or as a number, or an object with that id.
 fn is_user(entry: &Json, user: &Id) -> bool {
-    let named = entry.read::<Fields>("").ok().and_then(|mut fields| fields.remove("userId"));
+    let named = user_of(entry);
     let named = named.as_ref().unwrap_or(entry);
-    named.read::<String>("").map_or(named.text() == user.as_str(), |id| id == user.as_str())
+    let is_number = named.text().starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    named.read::<String>("").map_or(is_number && named.text() == user.as_str(), |id| id == user.as_str())
+}
+
+/// The field of an object that says whose entry it is.
+fn user_of(entry: &Json) -> Option<Json> {
+    entry.read::<Fields>("").ok()?.remove("userId")
 }

@@ -9,5 +9,6 @@ mod backend;
 mod documents;
 mod every_operation;
 mod jwks;
+mod notifications;
 mod support;
 mod tenants;

@@ -88,3 +88,29 @@ async fn a_record_of_megabytes_is_append_only_too() {
     app.refused(409, "activity/save", &save(&json!({ "a": { "entityData": "y" } }))).await;
     assert_eq!(record(&app).await, large);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_from_a_newer_sdk_is_a_repeat_and_its_metadata_is_answered() {
+    let app = App::start().await;
+    let record_of = |version: &str, document: &str, x: u32| {
+        let metadata = json!({ "organizationId": "acme", "documentId": document, "sdkVersion": version });
+        json!({ "id": "a", "x": x, "metadata": metadata, "documentMetadata": { "title": version } })
+    };
+    app.ok("activity/save", &save(&json!({ "a": record_of("6.0.6", "doc", 1) }))).await;
+    for version in ["6.1.0", "7.0.0"] {
+        app.ok("activity/save", &save(&json!({ "a": record_of(version, "doc", 1) }))).await;
+        assert_eq!(record(&app).await, record_of(version, "doc", 1));
+    }
+    for altered in [json!({ "x": 2, "metadata": { "sdkVersion": "8.0.0" } }), json!({ "x": null }), json!({ "x": "1" })]
+    {
+        app.refused(409, "activity/save", &save(&json!({ "a": altered }))).await;
+        assert_eq!(record(&app).await, record_of("7.0.0", "doc", 1));
+    }
+    // It stands in one document, which is the one that it answers.
+    app.ok("activity/save", &save(&json!({ "a": record_of("7.0.0", "renamed", 1) }))).await;
+    for (document, count) in [("doc", 0), ("renamed", 1)] {
+        let found = app.ok("activity/get", &json!({ "organizationId": "acme", "documentIds": [document] })).await;
+        assert_eq!(found.as_object().unwrap().len(), count, "{document}");
+    }
+    assert_eq!(record(&app).await["metadata"]["documentId"], "renamed");
+}
