@@ -4,7 +4,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use shared::Error;
 use shared::access::Gate;
-use shared::notes::{self, Usage};
+use shared::notes::{self, Notes, Usage};
 use shared::operation::{FromRequest as _, Operation};
 use shared::setup::{Setup, Store as _};
 
@@ -31,16 +31,21 @@ impl Meter {
 
     /// Runs an operation, which may refuse the request, and tells what it asked for.
     pub(crate) async fn measure<O: Operation>(&self, request: Value) -> (Result<O::Answer, Error>, Usage) {
+        let (answer, notes) = self.noted::<O>(request).await;
+        (answer, notes.usage)
+    }
+
+    /// Runs an operation, which may refuse the request, and tells what was noted of it.
+    pub(crate) async fn noted<O: Operation>(&self, request: Value) -> (Result<O::Answer, Error>, Notes) {
         let store = O::Store::open(&self.setup).unwrap();
         let request = http::Request::post(O::PATH).header(CONTENT_TYPE, "application/json").body(request.to_string());
         let (parts, body) = request.unwrap().into_parts();
         let request = match O::Request::from_request(&parts, body.into()).await {
             Ok(request) => request,
-            Err(error) => return (Err(error), Usage::default()),
+            Err(error) => return (Err(error), Notes::default()),
         };
         let caller = Gate::open(&self.setup).unwrap().caller(O::ACCESS, &parts.headers, None).unwrap();
-        let (answer, notes) = notes::taken(Box::pin(O::run(&store, &caller, request))).await;
-        (answer, notes.usage)
+        notes::taken(Box::pin(O::run(&store, &caller, request))).await
     }
 }
 

@@ -285,3 +285,18 @@ async fn no_email_is_nobodys() {
     let request = json!({ "organizationId": "acme", "emails": ["", " "] });
     assert_eq!(app.ok("users/resolve", &request).await, json!({}));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sdk_that_asks_for_users_is_noted() {
+    let meter = crate::cost::Meter::start().await;
+    let metadata = json!({ "organizationId": "acme", "sdkVersion": "6.0.6" });
+    let noted = [
+        meter.noted::<users::Save>(json!({ "users": [{ "userId": "u" }], "metadata": metadata })).await.1,
+        meter.noted::<users::Get>(json!({ "userIds": ["u"], "metadata": metadata })).await.1,
+        meter.noted::<users::Resolve>(json!({ "emails": ["a@example.com"], "metadata": metadata })).await.1,
+        meter.noted::<users::Delete>(json!({ "userIds": ["u"], "metadata": metadata })).await.1,
+    ];
+    for notes in noted {
+        assert_eq!(notes.sdk_version.as_deref(), Some("6.0.6"));
+    }
+}
