@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use authorizer::Authorizer;
+use authorizer::{Authorizer, Refusal};
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use serde_json::{Value, json};
 use shared::access::Access;
 use shared::setup::{Setup, SetupError};
@@ -72,6 +73,9 @@ impl Guard {
     }
 }
 
+/// A caller who is not let in: the status that the gateway answers, and why, which only a developer is told.
+pub(crate) type NotLetIn = (StatusCode, String);
+
 /// What the gateway's authorizer makes of a request, for the event of the function that it lets the request through to.
 pub(crate) async fn authorize(
     authorizer: Option<&Guard>,
@@ -79,7 +83,7 @@ pub(crate) async fn authorize(
     headers: &HeaderMap,
     event: &Value,
     request_id: &str,
-) -> Result<Option<Value>, StatusCode> {
+) -> Result<Option<Value>, NotLetIn> {
     let Some(Guard { authorizer, source }) = authorizer else { return Ok(None) };
     match access {
         Access::Anybody => Ok(None),
@@ -87,7 +91,8 @@ pub(crate) async fn authorize(
             // The signature itself is AWS's to verify: here, that the request is signed at all tells a backend from a page.
             let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
             if !value.starts_with("AWS4-HMAC-SHA256 ") {
-                return Err(StatusCode::FORBIDDEN);
+                let why = "sign with IAM: this operation is for the app's backend alone";
+                return Err((StatusCode::FORBIDDEN, why.to_owned()));
             }
             Ok(Some(
                 json!({ "iam": { "accountId": "000000000000", "userArn": "arn:aws:iam::000000000000:user/local" } }),
@@ -95,16 +100,20 @@ pub(crate) async fn authorize(
         }
         Access::Read | Access::Write => {
             // As the gateway does it: without the source nobody is asked.
-            let source = headers.get(source).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty());
-            let source = source.ok_or(StatusCode::UNAUTHORIZED)?;
-            let request =
-                serde_json::from_value(request(event, source)).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-            let answer = authorizer.answer(request, request_id.to_owned()).await;
-            let answer = answer.map_err(|_| StatusCode::UNAUTHORIZED)?;
+            let value = headers.get(source).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty());
+            let value =
+                value.ok_or_else(|| (StatusCode::UNAUTHORIZED, format!("MISSING_TOKEN: no header {source}")))?;
+            let request: ApiGatewayV2CustomAuthorizerV2Request = serde_json::from_value(request(event, value))
+                .map_err(|_| (StatusCode::UNAUTHORIZED, "the headers can't be read".to_owned()))?;
+            let Ok(answer) = authorizer.answer(request.clone(), request_id.to_owned()).await else {
+                // It tells the gateway nothing, so that is asked once more.
+                let refusal = authorizer.verify(&request).await.err();
+                return Err((StatusCode::UNAUTHORIZED, refusal.map_or("", Refusal::code).to_owned()));
+            };
             if answer.is_authorized {
                 Ok(Some(json!({ "lambda": answer.context })))
             } else {
-                Err(StatusCode::FORBIDDEN)
+                Err((StatusCode::FORBIDDEN, "the authorizer does not let it in".to_owned()))
             }
         }
     }

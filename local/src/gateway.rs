@@ -26,6 +26,9 @@ const REQUEST_BYTES: usize = 10 * 1024 * 1024;
 /// What the gateway itself can't say to whom it refuses.
 const TOO_LARGE: &str = "API Gateway takes 10 MB and Lambda 6 MB; a file goes to S3 directly, by uploads/start";
 
+/// The header, of this server alone, that says why a caller is not let in.
+const WHY: HeaderName = HeaderName::from_static("x-local-reason");
+
 /// How long a browser may remember a preflight's answer, as `template.yaml` sets it.
 const PREFLIGHT_AGE: Duration = Duration::from_hours(2);
 
@@ -141,7 +144,16 @@ async fn pass_on(guard: Option<Guard>, function: Arc<Function>, route: Arc<Route
     match authorize(guard.as_ref(), route.access, &parts.headers, &event, &request_id).await {
         Ok(Some(context)) => event["requestContext"]["authorizer"] = context,
         Ok(None) => {}
-        Err(status) => return refuse(status, status.canonical_reason().unwrap_or_default(), "", function.name),
+        Err((status, why)) => {
+            let message = status.canonical_reason().unwrap_or_default();
+            let what = format!("{} ({why})", function.name);
+            let mut response = refuse(status, message, "", &what);
+            // Deployed, nobody is told why.
+            if let Ok(why) = HeaderValue::from_str(&why) {
+                response.headers_mut().insert(WHY, why);
+            }
+            return response;
+        }
     }
     let event = event.to_string();
     if event.len() > LAMBDA_PAYLOAD_BYTES {

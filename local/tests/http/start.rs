@@ -69,3 +69,26 @@ fn it_stops_within_a_second_with_a_request_under_way() {
     assert!(started.elapsed() < Duration::from_millis(1_500), "{:?}", started.elapsed());
     assert!(log.contains("requests under way"), "{log}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_is_not_let_in_is_told_why_on_this_machine() {
+    let program = Program::start(&["--in-memory", "--auth"]);
+    let why = async |operation: &str, token: Option<&str>| {
+        let request = reqwest::Client::new().post(format!("{}/api/velt/{operation}", program.url)).body("{}");
+        let request = request.header("content-type", "application/json");
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let response = request.send().await.unwrap();
+        let reason = response.headers().get("x-local-reason").unwrap().to_str().unwrap().to_owned();
+        (response.status().as_u16(), reason)
+    };
+    let (status, reason) = why("comments/get", None).await;
+    assert!(status == 401 && reason.contains("authorization"), "{reason}");
+    assert_eq!(why("comments/get", Some("a.b.c")).await, (401, "VERIFICATION_FAILED".to_owned()));
+    let (status, reason) = why("users/save", Some("a.b.c")).await;
+    assert!(status == 403 && reason.contains("sign with IAM"), "{reason}");
+    let log = program.interrupt();
+    assert!(log.contains("VERIFICATION_FAILED") && log.contains("sign with IAM"), "{log}");
+}
