@@ -1,10 +1,11 @@
 //! Deleting files.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use shared::Error;
 use shared::contract::Id;
+use shared::error::Kind;
 use shared::records::{Feature, Filter, Record, Writer, in_parallel};
 use shared::scope::Scope;
 use shared::setup::{Setup, SetupError, Store};
@@ -93,8 +94,7 @@ impl FileRemover {
         let started = Instant::now();
         if files.len() > FILES_PER_REQUEST {
             // Whoever names thousands names mostly what is not there: to ask for each by its id would cost as much each time.
-            let there = self.there(&files).await?;
-            files.retain(|file| there.contains(&file.prefix()));
+            files = self.there(files).await?;
         }
         let is_all = files.len() <= FILES_PER_REQUEST;
         files.truncate(FILES_PER_REQUEST);
@@ -125,18 +125,32 @@ impl FileRemover {
         Ok(standing)
     }
 
-    /// The prefixes of all attachments of the same documents that have an object. One that has none was deleted before: a
-    /// delete begins with the record.
-    async fn there(&self, files: &[Attachment]) -> Result<BTreeSet<String>, Error> {
-        let mut there = BTreeSet::new();
-        let folders: BTreeSet<(Storage, String)> = files.iter().map(|file| (file.storage, file.folder())).collect();
-        for (storage, folder) in folders {
-            let bucket = self.buckets.of(storage)?;
-            there.extend(bucket.folders(&folder).await?);
-            let pending = bucket.folders(&format!("{PENDING}{folder}")).await?;
-            there.extend(pending.iter().filter_map(|key| key.strip_prefix(PENDING)).map(ToOwned::to_owned));
+    /// Those of the files that are there: that have an object, or a record. A caller who is limited to places deletes only what
+    /// has a record that they may see.
+    async fn there(&self, files: Vec<Attachment>) -> Result<Vec<Attachment>, Error> {
+        let (mut prefixes, mut ids) = (BTreeSet::new(), BTreeSet::new());
+        let folders: BTreeMap<String, &Attachment> = files.iter().map(|file| (file.folder(), file)).collect();
+        for (folder, Attachment { storage, scope, document, .. }) in folders {
+            if !scope.is_limited() {
+                let bucket = self.buckets.of(*storage)?;
+                prefixes.extend(bucket.folders(&folder).await?);
+                let pending = bucket.folders(&format!("{PENDING}{folder}")).await?;
+                prefixes.extend(pending.iter().filter_map(|key| key.strip_prefix(PENDING)).map(ToOwned::to_owned));
+            }
+            let Some(document) = document else { continue };
+            let filter = Filter { documents: Some(vec![document.clone()]), ..Filter::default() };
+            match self.records.reader().find(storage.feature(), scope, &filter).await {
+                Ok(records) => ids.extend(records.into_iter().map(|record| record.id)),
+                // More than a request reads. What has no object here is an alias of a renamed document's file.
+                Err(error) if error.kind() == Kind::AnswerTooLarge && !scope.is_limited() => {
+                    tracing::warn!("a document has more files than a delete can look through");
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(there)
+        let is_there = |file: &Attachment| Ok(prefixes.contains(&file.prefix()) || ids.contains(&file.record_id()?));
+        let files = files.into_iter().map(|file| Ok(is_there(&file)?.then_some(file)));
+        Ok(files.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect())
     }
 
     /// Deletes a record of `feature`, and before it the files of `storage` that it names or once named, as `name` finds them.

@@ -170,6 +170,24 @@ async fn a_thread_that_names_thousands_of_files_can_be_deleted() {
     assert_eq!(app.ok("comments/get", &json!({ "organizationId": app.organization })).await, json!({}));
 }
 
+/// However many a thread names, and whatever its document was called when they were uploaded.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_document_keeps_nothing_of_a_thread_that_names_many_files() {
+    let app = App::embedded().await;
+    let link = app.upload("attachments/save", &app.request(7, "a.png", "image/png"), PNG).await;
+    let attachments: serde_json::Map<String, Value> =
+        (0..400).map(|id| (id.to_string(), json!({ "attachmentId": id }))).collect();
+    let thread = json!({ "comments": { "1": { "commentText": "a", "attachments": attachments } } });
+    app.ok("comments/save", &json!({ "commentAnnotation": { "t": thread }, "metadata": app.metadata() })).await;
+    let rekey = json!({ "organizationId": app.organization, "documentId": "doc", "newDocumentId": "new" });
+    let url = format!("{}/backend/velt/documents/rekey", app.server.url());
+    assert_eq!(app.http.post(url).json(&rekey).send().await.unwrap().status(), StatusCode::OK);
+    let metadata = json!({ "organizationId": app.organization, "documentId": "new" });
+    app.ok("comments/delete", &json!({ "commentAnnotationId": "t", "metadata": metadata })).await;
+    assert_eq!(app.ask(&link).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(app.keys().await, Vec::<String>::new());
+}
+
 /// As many files as one request does not delete: each goes on from where the last one came to.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delete_of_many_files_makes_progress_when_it_is_repeated() {
