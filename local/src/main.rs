@@ -224,7 +224,7 @@ DynamoDB (embedded)            {dynamodb}
 S3 (embedded)                  {s3}
 data                           {data}
 {access}
-backend only, by IAM when deployed: {backend}
+backend only, by IAM when deployed: {backend}; and {url}/backend/velt for each operation
 
 Try it:
   curl -s {url}/api/velt/comments/get{token} -H 'content-type: application/json' -d '{{\"organizationId\":\"acme\"}}'

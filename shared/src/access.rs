@@ -201,10 +201,12 @@ fn is_backend_route(context: Option<&RequestContext>) -> bool {
     route.is_some_and(|(_, path)| path.starts_with(BACKEND))
 }
 
-/// Refuses a request that the gateway let in by anything but an IAM signature.
+/// Refuses a request that the gateway let in by anything but the IAM signature of a backend. One of a Cognito identity pool is
+/// a page's: the pool hands its credentials out to browsers, and a role of it that may call too much must not be enough.
 fn check_signed(context: Option<&RequestContext>) -> Result<(), Error> {
     let authorizer = authorizer(context).ok_or_else(Error::forbidden)?;
-    if authorizer.iam.is_some() && authorizer.fields.is_empty() { Ok(()) } else { Err(Error::forbidden()) }
+    let is_backends = authorizer.iam.as_ref().is_some_and(|iam| iam.cognito_identity.is_none());
+    if is_backends && authorizer.fields.is_empty() { Ok(()) } else { Err(Error::forbidden()) }
 }
 
 /// What the authorizer granted the token of a request.

@@ -92,6 +92,8 @@ async fn a_function_believes_a_signature_on_a_backend_route_alone() {
             json!({ "lambda": grant(json!(["acme"])) }),
             json!({ "lambda": grant(json!(["acme"])), "iam": iam() }),
             json!({ "iam": null }),
+            json!({ "iam": { "accountId": "123456789012", "userArn": "arn:aws:sts::123456789012:assumed-role/guests/x",
+                "cognitoIdentity": { "amr": ["unauthenticated"], "identityId": "us-east-1:x", "identityPoolId": "us-east-1:y" } } }),
             json!({ "jwt": { "claims": { "sub": "ann" }, "scopes": null } }),
         ] {
             assert_eq!(status(&backend, &authorizer).await, 403, "{} {authorizer}", function.name);
