@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -469,5 +470,92 @@ fn tokens_of_identity_providers_grant_what_they_say() {
             (read_only, admin, named.iter().map(ToString::to_string).collect::<Vec<_>>())
         });
         assert_eq!(found, expected, "{provider}");
+    }
+}
+
+/// Any JSON, of the texts that claims are made of.
+fn any_json() -> impl Strategy<Value = Value> {
+    let text = prop::sample::select(vec!["", " ", "*", "a", "b", "viewer", "Viewer", "admin", "false", "true", "0"]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        text.clone().prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 32, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(text.clone().prop_map(str::to_owned), inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// Whether a text, or a number with this text, or a key stands anywhere in the JSON.
+fn stands_in(json: &Value, name: &str) -> bool {
+    match json {
+        Value::Array(list) => list.iter().any(|value| stands_in(value, name)),
+        Value::Object(map) => map.iter().any(|(key, value)| key == name || stands_in(value, name)),
+        value => text(value).as_deref() == Some(name),
+    }
+}
+
+proptest! {
+    /// Whatever a claim is, it grants only what it names, and all of them only by the whole claim `*`.
+    #[test]
+    fn no_claim_grants_what_it_does_not_name(
+        claim in any_json(),
+        limit in any_json(),
+        path in prop::sample::select(vec!["x", "x[]", "x[].a", "x.a", "x.a[].b", "/x/a", "/x/0"]),
+        all_organizations in any::<bool>(),
+    ) {
+        let reader = Claims {
+            all_organizations,
+            documents: Path::parse("y"),
+            ..claims(path, Some("y=viewer"), Some("y=admin"))
+        };
+        let value = json!({ "x": claim, "y": limit });
+        let Some(grant) = reader.grant(&value, 1) else { return Ok(()) };
+        match &grant.organizations {
+            Organizations::All(_) => prop_assert!(all_organizations && reader.organizations.is_star(&value)),
+            Organizations::Only(named) => {
+                prop_assert!(!named.is_empty());
+                for id in named {
+                    prop_assert!(id.as_str() != "*" && stands_in(&claim, id.as_str()), "{id} by {claim}");
+                }
+            }
+        }
+        match &grant.documents {
+            None => prop_assert_eq!(&limit, &json!("*")),
+            Some(ids) => prop_assert!(ids.iter().all(|id| stands_in(&limit, id.as_str()))),
+        }
+        let names_a_viewer = ["viewer", "Viewer"].iter().any(|name| limit == json!(name) || limit == json!([name]));
+        prop_assert!(grant.read_only || !(names_a_viewer || limit.is_null()));
+        prop_assert!(!grant.admin || stands_in(&limit, "admin"));
+    }
+
+    /// Whatever comes in the place of a token is refused without a panic.
+    #[test]
+    fn no_text_is_read_as_a_token_with_a_panic(parts in prop::collection::vec(".{0,40}|[A-Za-z0-9_-]{0,40}", 0..6), json in any_json()) {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        let allowed = [jsonwebtoken::Algorithm::HS256];
+        let of = |token: &str| crate::jwt::Unverified::read(token, &allowed).and_then(|token| token.claims());
+        prop_assert!(of(&parts.join(".")).is_err());
+        let part = URL_SAFE_NO_PAD.encode(json.to_string());
+        prop_assert!(of(&format!("{part}.{part}.{part}")).is_err(), "it names no algorithm");
+        let header = URL_SAFE_NO_PAD.encode("{\"alg\":\"HS256\"}");
+        prop_assert_eq!(of(&format!("{header}.{part}.")).is_ok(), json.is_object());
+    }
+
+    /// Whatever a key server answers is a set of keys or none.
+    #[test]
+    fn no_answer_of_a_key_server_panics(text in ".{0,200}", json in any_json()) {
+        let _ = crate::material::Material::public(&text);
+        let keys = json!({ "keys": [json, { "kty": json, "n": json, "e": json }, { "kty": "RSA", "n": "AQAB", "e": json }] });
+        prop_assert!(crate::material::Material::public(&keys.to_string()).is_none());
+        let _ = crate::material::Material::public(&format!("-----BEGIN PUBLIC KEY-----{text}-----END PUBLIC KEY-----"));
     }
 }
