@@ -283,3 +283,38 @@ pub(crate) async fn files_follow_a_renamed_document(app: App) {
     }
     assert_eq!(app.keys().await.len(), 1);
 }
+
+/// An S3 that fails without saying why, as a proxy before it may, is one to be asked again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_store_that_fails_without_a_code_is_unavailable() {
+    let app = App::embedded().await;
+    app.upload("attachments/save", &app.request(1, "a.png", "image/png"), PNG).await;
+    let mut start = app.request(2, "a.png", "image/png");
+    start["size"] = json!(PNG.len());
+    let calls = [(500, ""), (502, "<html>bad gateway</html>"), (503, "")].map(|(status, body)| {
+        let (app, start) = (&app, &start);
+        async move {
+            let status = http::StatusCode::from_u16(status).unwrap();
+            let failing = axum::Router::new().fallback(move || async move { (status, body) });
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut settings: HashMap<String, String> =
+                app.server.environment.environment.clone().into_iter().collect();
+            settings.insert("AWS_ENDPOINT_URL_S3".to_owned(), format!("http://{}", listener.local_addr().unwrap()));
+            tokio::spawn(async move { axum::serve(listener, failing).await });
+            let functions = local::functions(&Setup::new(settings).unwrap()).unwrap();
+            let gone = json!({ "attachmentId": 1, "metadata": app.metadata() });
+            for (name, request) in [("uploads-finish", start), ("attachments-delete", &gone)] {
+                let function = functions.iter().find(|function| function.name == name).unwrap();
+                let event = function.event(function.path, &request.to_string());
+                let answer: Value =
+                    serde_json::from_str(&function.invoke(event, "r".to_owned()).await.unwrap()).unwrap();
+                assert_eq!(
+                    (&answer["statusCode"], &answer["headers"]["retry-after"]),
+                    (&json!(503), &json!("1")),
+                    "{answer}"
+                );
+            }
+        }
+    });
+    futures::future::join_all(calls).await;
+}
