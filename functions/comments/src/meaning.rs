@@ -65,9 +65,9 @@ enum Own {
 impl Meaning {
     /// What a save means.
     ///
-    /// This is the whole table; `docs/decisions/0002-readings.md` has it in words, and a test of each row. A thread that is
-    /// added names its first comment, and is the thread's event all the same. Any other event with a `commentId` is its
-    /// sender's view, and an unknown one without is about the thread.
+    /// This is the whole table; `docs/decisions/0002-readings.md` has it in words, and a test of each row. An event of the
+    /// thread is about the thread even if the request names a comment, as it does for a thread that is added. Any other event
+    /// with a `commentId` is its sender's view, and an unknown one without is about the thread.
     #[rustfmt::skip]
     pub(crate) fn of(event: Option<&str>, names_comment: bool, by_user: bool) -> Self {
         use self::{Named::{Added, Deleted, Seen, Updated}, Own::{All, None, Only}};
@@ -81,18 +81,18 @@ impl Meaning {
             ("comment.update", true)                              => row(Updated, view,  None,                        true,  false),
             ("comment.delete", true)                              => row(Deleted, view,  None,                        false, false),
             ("", true)                                            => row(Updated, view,  None,                        false, false),
-            (_, true)                                             => row(Seen,    view,  None,                        false, false),
             ("", false)                                           => row(Seen,    set,   All,                         true,  true),
-            ("comment_annotation.assign", false)                  => row(Seen,    view,  Only(&["assignedTo"]),       true,  false),
-            ("comment_annotation.status_change", false)           => row(Seen,    view,  Only(STATUS),                true,  false),
-            ("comment_annotation.priority_change", false)         => row(Seen,    view,  Only(&["priority"]),         true,  false),
-            ("comment_annotation.access_mode_change", false)      => row(Seen,    view,  Only(&["visibilityConfig"]), true,  false),
-            ("comment_annotation.custom_list_change", false)      => row(Seen,    view,  Only(&["customList"]),       true,  false),
+            ("comment_annotation.assign", _)                      => row(Seen,    view,  Only(&["assignedTo"]),       true,  false),
+            ("comment_annotation.status_change", _)               => row(Seen,    view,  Only(STATUS),                true,  false),
+            ("comment_annotation.priority_change", _)             => row(Seen,    view,  Only(&["priority"]),         true,  false),
+            ("comment_annotation.access_mode_change", _)          => row(Seen,    view,  Only(&["visibilityConfig"]), true,  false),
+            ("comment_annotation.custom_list_change", _)          => row(Seen,    view,  Only(&["customList"]),       true,  false),
             ("comment_annotation.suggestion_accept"
-                | "comment_annotation.suggestion_reject", false)  => row(Seen,    view,  Only(&["suggestion"]),       true,  false),
+                | "comment_annotation.suggestion_reject", _)      => row(Seen,    view,  Only(&["suggestion"]),       true,  false),
             ("comment_annotation.approve"
                 | "comment_annotation.subscribe"
-                | "comment_annotation.unsubscribe", false)        => row(Seen,    view,  None,                        true,  false),
+                | "comment_annotation.unsubscribe", _)            => row(Seen,    view,  None,                        true,  false),
+            (_, true)                                             => row(Seen,    view,  None,                        false, false),
             (_, false)                                            => row(Seen,    view,  All,                         true,  false),
         }
     }

@@ -102,17 +102,17 @@ fn has_text(comment: &Fields) -> bool {
 }
 
 /// The stored comment with what the new one brings; what it does not bring stays. A null clears, but not the text: a new
-/// comment without text was sent by a reader whom the text did not reach. Text and HTML are one text in two forms, so that
-/// a new comment which brings one of them leaves nothing of the old text in the other.
+/// comment without text was sent by a reader whom the text did not reach.
 ///
 /// Never fails: what is not an object has nothing to keep.
 pub(crate) fn update(stored: &Json, new: &Json) -> Json {
     let (Ok(mut kept), Ok(mut fields)) = (stored.read::<Fields>(""), new.read::<Fields>("")) else {
         return new.clone();
     };
-    let outdated = if has_text(&fields) { &mut kept } else { &mut fields };
-    for name in TEXT {
-        outdated.remove(name);
+    if !has_text(&fields) {
+        for name in TEXT {
+            fields.remove(name);
+        }
     }
     kept.append(&mut fields);
     Json::from_value(&kept).unwrap_or_else(|_| new.clone())
@@ -169,10 +169,10 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_with_text_replaces_the_text_in_both_its_forms_and_keeps_the_rest() {
+    fn a_comment_with_text_sets_what_it_names_and_keeps_the_rest() {
         let stored = json(r#"{"agent":{"agentId":"a"},"commentHtml":"<p>a</p>","commentText":"a","to":[1]}"#);
         let updated = update(&stored, &json(r#"{"commentText":"b","to":null}"#));
-        assert_eq!(updated, json(r#"{"agent":{"agentId":"a"},"commentText":"b","to":null}"#));
+        assert_eq!(updated, json(r#"{"agent":{"agentId":"a"},"commentHtml":"<p>a</p>","commentText":"b","to":null}"#));
         let emptied = update(&stored, &json(r#"{"commentText":"","commentHtml":null}"#));
         assert_eq!(emptied, json(r#"{"agent":{"agentId":"a"},"commentHtml":null,"commentText":"","to":[1]}"#));
     }
