@@ -172,14 +172,14 @@ impl Reader {
     }
 
     /// What is stored of records, by their partitions, strongly consistent: one call for each 100, and more for each that
-    /// is split.
+    /// is split. For writers, who write on the condition that nothing was written since.
     pub(super) async fn load_all(&self, keys: &[&RecordKey]) -> Result<HashMap<String, Stored>, Error> {
         let partitions = keys.iter().map(|key| key.partition.clone()).collect();
         let heads = self.heads(partitions).await?;
         let load = |head: Head| async {
             let partition = head.partition.clone();
             let stored = match head.shape {
-                Shape::Split(_) => self.load_split(&partition).await?,
+                Shape::Split(_) => self.query_split(&partition).await?,
                 _ => head.into(),
             };
             Ok((partition, stored))

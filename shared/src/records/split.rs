@@ -18,6 +18,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde::Serialize;
 
+use super::backoff::Backoff;
 use super::change::Content;
 use super::item::{self, CHUNKS, DATA, GENERATION, Generation, Head, Item, PARTS, Shape, numeral, text};
 use super::key::{self, RecordKey};
@@ -37,7 +38,7 @@ const CHUNK_BYTES: usize = 16 * 1024;
 const PART_BYTES: usize = 350 * 1024;
 
 /// How often a record that changes while it is read is read again.
-const READS: usize = 4;
+const READS: usize = 8;
 
 /// What a record's chunks are, as they were read.
 #[derive(Clone, Debug, Default)]
@@ -260,24 +261,43 @@ fn decode(data: &[u8]) -> Result<(Vec<Value>, usize), Error> {
 }
 
 impl Reader {
-    /// What is stored of a split record.
+    /// What is stored of a split record, as one save left it.
+    ///
+    /// A query reads its items one after another, and a save may come between: only what is still of the same revision
+    /// afterwards is of one save. The generation alone would not tell, as most saves keep it.
     pub(super) async fn load_split(&self, partition: &str) -> Result<Stored, Error> {
+        let mut backoff = Backoff::default();
         for _ in 0..READS {
-            let items = self.query(None, partition.to_owned()).await?;
-            let Some(stored) = assemble(items)? else { continue };
+            let stored = self.query_split(partition).await?;
             if !matches!(stored.shape, Shape::Split(_)) {
                 return Ok(stored);
             }
-            // A query reads its items one after another, and a save may come between: only what is still of the same
-            // revision afterwards is of one save. The generation alone would not tell, as most saves keep it.
             let again = self.batch(vec![(partition.to_owned(), key::RECORD.to_owned())]).await?;
             let current = again.into_iter().next().map(Head::read).transpose()?;
             if current.is_some_and(|head| Some(head.revision) == stored.revision) {
                 return Ok(stored);
             }
+            backoff.wait().await?;
         }
-        Err(Error::unavailable().caused_by("a record changed each time it was read"))
+        Err(changing())
     }
+
+    /// What is stored of a split record, without a second look: enough for what is then written on the condition that the
+    /// record is still of the revision that was read.
+    pub(super) async fn query_split(&self, partition: &str) -> Result<Stored, Error> {
+        let mut backoff = Backoff::default();
+        for _ in 0..READS {
+            if let Some(stored) = assemble(self.query(None, partition.to_owned()).await?)? {
+                return Ok(stored);
+            }
+            backoff.wait().await?;
+        }
+        Err(changing())
+    }
+}
+
+fn changing() -> Error {
+    Error::unavailable().caused_by("a record changed each time it was read")
 }
 
 /// Puts the items of a partition together. `None` where one is missing, because the record was rewritten meanwhile.
