@@ -119,7 +119,7 @@ async fn pages_of_named_origins_may_call_with_credentials_and_others_may_not() {
         assert_eq!(header(&response, "access-control-allow-origin"), allowed.then_some(origin), "{origin}");
         if allowed {
             assert_eq!(header(&response, "access-control-allow-credentials"), Some("true"));
-            assert_eq!(header(&response, "access-control-allow-methods"), Some("GET,POST"));
+            assert_eq!(header(&response, "access-control-allow-methods"), Some("GET,HEAD,POST"));
             assert_eq!(header(&response, "access-control-allow-headers"), Some("authorization,content-type"));
             assert_eq!(header(&response, "access-control-max-age"), Some("7200"));
         }
