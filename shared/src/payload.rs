@@ -115,10 +115,14 @@ pub fn open(
     limits::check_records(field, records.iter().map(|(_, fields, _)| fields))?;
     let mut organization = metadata.organization_id.clone();
     let mut payloads = Vec::with_capacity(records.len());
-    for (id, fields, path) in records {
+    for (id, mut fields, path) in records {
         let own = if names.own_metadata { own_metadata(&fields, &path)? } else { Metadata::default() };
         check_names(&fields, &path)?;
         check_own_id(&fields, &id, &format!("{path}.{}", names.id), names.id)?;
+        // It is answered as the id, so a repeat that brings that is no other record, and no change of this one.
+        if fields.get(names.id).is_some_and(Json::is_null) {
+            fields.remove(names.id);
+        }
         caller.check_api_key(&own)?;
         let own_organization = own.organization_id.as_ref();
         if metadata.organization_id.is_none() && own_organization.is_none() {

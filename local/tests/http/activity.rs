@@ -114,3 +114,16 @@ async fn a_repeat_from_a_newer_sdk_is_a_repeat_and_its_metadata_is_answered() {
     }
     assert_eq!(record(&app).await["metadata"]["documentId"], "renamed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_null_own_id_is_the_id_in_a_repeat_too() {
+    let app = App::start().await;
+    for ids in [[json!(null), json!("a")], [json!("a"), json!(null)]] {
+        let activity = json!({ "organizationId": "acme", "activityIds": ["a"] });
+        for id in ids {
+            let save = json!({ "organizationId": "acme", "activity": { "a": { "id": id, "v": 1 } } });
+            app.ok("activity/save", &save).await;
+            assert_eq!(app.ok("activity/get", &activity).await["a"], json!({ "id": "a", "v": 1 }));
+        }
+    }
+}

@@ -10,6 +10,7 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
 use crate::program::Program;
+use crate::support::App;
 
 async fn post(url: &str, body: &Value) -> Value {
     let response = reqwest::Client::new().post(url).json(body).send().await.unwrap();
@@ -122,4 +123,24 @@ async fn the_keys_of_a_file_verify_callers() {
         assert_eq!(request.json(&json!({ "organizationId": organization })).send().await.unwrap().status(), status);
     }
     program.interrupt();
+}
+
+/// Revisions were texts under another name once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_an_older_version_is_read_changed_and_deleted() {
+    let app = App::start().await;
+    let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+    let put = app.server.dynamodb().put_item().table_name(app.server.environment.get("TABLE_NAME"));
+    let put = put.item("PK", text("comments#acme#t")).item("SK", text("record")).item("id", text("t"));
+    let put = put.item("revision", text("5f0c")).item("c#1", text(r#"{"commentText":"old","agent":{}}"#));
+    put.send().await.unwrap();
+    assert_eq!(app.thread("t").await["comments"]["1"]["commentText"], "old");
+    // The first is read and put, the second an update.
+    app.save_thread("t", json!({ "comments": { "1": { "commentText": "new" } } }), "comment.update", 1).await;
+    app.save_thread("t", json!({ "comments": { "2": { "commentText": "two" } } }), "comment.add", 2).await;
+    let comments = json!({ "1": { "commentText": "new", "agent": {} }, "2": { "commentText": "two" } });
+    assert_eq!(app.thread("t").await["comments"], comments);
+    let delete = json!({ "commentAnnotationId": "t", "metadata": { "organizationId": "acme" } });
+    app.ok("comments/delete", &delete).await;
+    assert!(app.thread("t").await.is_null());
 }

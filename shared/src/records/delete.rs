@@ -108,7 +108,7 @@ impl Writer {
     async fn delete_read(&self, key: &RecordKey, id: &Id, stored: &Stored) -> Result<bool, Error> {
         let Some(revision) = stored.revision else { return Ok(false) };
         let mut seen = Expression::default();
-        seen.require(REVISION, numeral(revision));
+        seen.require_revision(revision);
         self.put_tombstone(key, id, seen).await
     }
 
@@ -165,7 +165,7 @@ impl Writer {
         // Nothing that is named by no first item can become so.
         let Some(revision) = revision else { return Ok(true) };
         let mut expression = Expression::default();
-        expression.require(REVISION, numeral(revision));
+        expression.require_revision(revision);
         expression.increase(REVISION, numeral(item::first_revision()));
         match self.update_item(key, expression).await? {
             Outcome::Done => Ok(true),

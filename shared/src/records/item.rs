@@ -27,7 +27,9 @@ pub(super) const FOLDER: &str = "GSI2ID";
 /// A number that each write makes larger, from a random start: what a read-and-write finds changed when somebody wrote
 /// between. An update adds to what is there instead of setting what it was given, so that the same update, sent twice
 /// because its first answer was lost, never gives a number that was there before.
-pub(super) const REVISION: &str = "revision";
+///
+/// A record without one was written by a version that kept a text under another name; its revision is 0.
+pub(super) const REVISION: &str = "rev";
 /// Only on a split record: the generation of its chunks.
 pub(super) const GENERATION: &str = "generation";
 /// Only on a split record: how many items its chunks are.
@@ -134,7 +136,7 @@ impl Head {
     pub(super) fn read(mut item: Item) -> Result<Self, Error> {
         let partition = take_text(&mut item, PARTITION).ok_or(unreadable("an item without a key"))?;
         let id = take_id(&mut item, ID)?.ok_or(unreadable("an item without an id"))?;
-        let revision = number(&item, REVISION).ok_or(unreadable("an item without a revision"))?;
+        let revision = number(&item, REVISION).unwrap_or_default();
         let shape = match (item.contains_key(DELETED), take_text(&mut item, GENERATION)) {
             (true, _) => Shape::Deleted,
             (false, Some(name)) => {
@@ -165,6 +167,14 @@ pub(super) fn number<T: FromStr>(item: &Item, name: &str) -> Option<T> {
 /// A whole number as an attribute.
 pub(super) fn numeral(number: impl Display) -> AttributeValue {
     AttributeValue::N(number.to_string())
+}
+
+/// The revision after this one.
+pub(super) fn next_revision(revision: Option<u64>) -> u64 {
+    match revision {
+        None | Some(0) => first_revision(),
+        Some(revision) => revision + 1,
+    }
 }
 
 /// A revision to begin with: no record that was deleted and made anew counts from where the old one did.

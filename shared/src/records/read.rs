@@ -53,7 +53,7 @@ pub(super) struct Beside {
 
 impl Beside {
     fn read_first_item(&mut self, mut item: Item) {
-        self.revision = item::number(&item, item::REVISION);
+        self.revision = Some(item::number(&item, item::REVISION).unwrap_or_default());
         self.generation = item::take_text(&mut item, item::GENERATION);
     }
 }

@@ -110,6 +110,14 @@ impl Expression {
         self.demand(format!("{name}={value}"), 1);
     }
 
+    /// That a record is still of the revision that was read.
+    pub(super) fn require_revision(&mut self, revision: u64) {
+        match revision {
+            0 => self.require_none(item::REVISION),
+            revision => self.require(item::REVISION, item::numeral(revision)),
+        }
+    }
+
     pub(super) fn require_none(&mut self, attribute: &str) {
         let name = self.name(attribute);
         self.demand(format!("attribute_not_exists({name})"), 1);

@@ -215,7 +215,7 @@ impl Writer {
         }
         plan.leftovers.clone_from(&stored.layout.strays);
         let seen = condition(&stored);
-        let revision = stored.revision.map_or_else(item::first_revision, |revision| revision + 1);
+        let revision = item::next_revision(stored.revision);
         let path = format!("{}.{}", feature.name, plan.save.id);
         let mut head = item::bare(feature, &plan.save.scope, &plan.key, &plan.save.id, &next, revision);
         if let Shape::Split(generation) = &stored.shape {
@@ -379,7 +379,7 @@ fn place(
 fn condition(stored: &Stored) -> Expression {
     let mut condition = Expression::default();
     match &stored.revision {
-        Some(revision) => condition.require(REVISION, numeral(revision)),
+        Some(revision) => condition.require_revision(*revision),
         None => condition.require_none(PARTITION),
     }
     condition
