@@ -87,7 +87,7 @@ async fn let_in((origins, allowed): (Origins, Arc<[HeaderName]>), request: Reque
     }
     if request.method() == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
         for why in refused_preflight(&origins, &allowed, headers) {
-            tracing::warn!("a browser may not call {}: {why}", request.uri().path());
+            tracing::warn!("a browser may not call {}: {why}", loggable(request.uri().path()));
         }
     }
     next.run(request).await
@@ -130,7 +130,13 @@ async fn as_the_gateway_answers_preflights(mut response: Response) -> Response {
 
 async fn no_route(request: Request) -> Response {
     // Which path is missing is what its developer wants to know, and a query is not for a log.
-    refuse(StatusCode::NOT_FOUND, "Not Found", "", &format!("{} {}", request.method(), request.uri().path()))
+    refuse(StatusCode::NOT_FOUND, "Not Found", "", &format!("{} {}", request.method(), loggable(request.uri().path())))
+}
+
+/// A path as it is logged: a link to a file is a credential, so what follows is left out.
+fn loggable(path: &str) -> String {
+    const FILES: &str = "/files/";
+    path.split_once(FILES).map_or_else(|| path.to_owned(), |(before, _)| format!("{before}{FILES}…"))
 }
 
 async fn pass_on(guard: Option<Guard>, function: Arc<Function>, route: Arc<Route>, request: Request) -> Response {

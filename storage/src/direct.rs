@@ -318,7 +318,12 @@ impl FileWriter {
                 let why = format!("is {} bytes, and {bytes} bytes were uploaded, or in other parts", size.bytes);
                 return Err(Error::invalid("size", why));
             }
-            bucket.complete(&key, &parts.upload, arrived).await?;
+            // Refused, it may have been joined by a finish that ran beside this one: stores say that in different ways.
+            if let Err(error) = bucket.complete(&key, &parts.upload, arrived).await
+                && bucket.head(&key).await?.is_none()
+            {
+                return Err(error);
+            }
         }
         let found = bucket.head(&key).await?;
         let found = found.ok_or_else(|| Error::invalid("uploadId", "nothing was uploaded under it"))?;

@@ -166,19 +166,21 @@ impl FileWriter {
     pub(crate) async fn record(&self, file: &Description, content: &str, noted: Noted) -> Result<Saved, Error> {
         let Description { attachment, name, .. } = file;
         let Noted { size, served: Served { kind, inline }, upload } = noted;
-        let noted = Content { name: name.clone(), kind, size, inline, upload };
-        let value = Json::from_value(&noted).map_err(|error| Error::internal().caused_by(error))?;
+        let noted = Content { name: name.clone(), kind, size, inline, upload: upload.clone() };
+        let to_json = |error| Error::internal().caused_by(error);
+        let set = |slot, value| Change { slot, value: Some(value), rule: Rule::UnlessDeleted };
+        let mut changes = vec![set(Slot::Field(content.to_owned()), Json::from_value(&noted).map_err(to_json)?)];
+        // In a slot of its own: the same bytes may come by another upload, and each is to be finished again.
+        if let Some(upload) = &upload {
+            changes.push(set(of_upload(upload), Json::from_value(&content).map_err(to_json)?));
+        }
         let save = Save {
             scope: attachment.scope.clone(),
             id: attachment.record_id()?,
             // Only the first time: a retry that comes after its document was renamed does not move it back.
             document: Move::Set(attachment.document.clone()).only_where_unknown(),
             folder: Move::Set(file.folder.clone()).only_where_unknown(),
-            changes: vec![Change {
-                slot: Slot::Field(content.to_owned()),
-                value: Some(value),
-                rule: Rule::UnlessDeleted,
-            }],
+            changes,
             holds_files: false,
             revives: true,
         };
@@ -189,6 +191,9 @@ impl FileWriter {
     /// The content of an attachment that was called `upload` while it was uploaded.
     pub(crate) async fn uploaded_before(&self, attachment: &Attachment, upload: &str) -> Result<Option<String>, Error> {
         let record = attachment.record(self.records.reader()).await?;
+        if let Some(content) = record.as_ref().and_then(|record| record.slots.get(&of_upload(upload))?.as_ref()) {
+            return content.read("content").map(Some);
+        }
         for (content, noted) in record.into_iter().flat_map(|record| record.into_parts().1) {
             if noted.read::<Content>("content")?.upload.as_deref() == Some(upload) {
                 return Ok(Some(content));
@@ -202,4 +207,9 @@ impl FileWriter {
         let base = self.base_url.as_ref().unwrap_or(&file.called_at);
         Ok(Saved { url: format!("{base}{path}"), attachment_id: None })
     }
+}
+
+/// The slot of an attachment's record that says which content an upload to S3 brought, so that a repeated finish finds it.
+fn of_upload(upload: &str) -> Slot {
+    Slot::Files(format!("upload {upload}"))
 }

@@ -89,6 +89,12 @@ impl Operation for Rekey {
             return Err(Error::invalid("newDocumentId", "is required, or newFolderId: where the document is to stand"));
         }
         let Position(first, mut after) = request.next_token.as_deref().map(position).transpose()?.unwrap_or_default();
+        let is_known = features().get(first).is_some_and(|(feature, _)| {
+            after.as_deref().is_none_or(|after| writer.reader().is_position(feature, &scope, after))
+        });
+        if !is_known {
+            return Err(not_a_token());
+        }
         let target = Target {
             document: request.document_id,
             new_document: request.new_document_id,
@@ -137,7 +143,11 @@ impl Operation for Rekey {
 
 fn position(token: &str) -> Result<Position, Error> {
     let read = || serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token).ok()?).ok();
-    read().ok_or_else(|| Error::invalid("nextToken", "must be what the request before answered"))
+    read().ok_or_else(not_a_token)
+}
+
+fn not_a_token() -> Error {
+    Error::invalid("nextToken", "must be what the request before answered")
 }
 
 fn token(position: &Position) -> Result<String, Error> {

@@ -229,36 +229,31 @@ async fn a_finding_is_decided_on_by_a_person_and_deleted_by_whom_rejecting_it_is
     let delete =
         |id: &str| json!({ "commentAnnotationId": id, "event": "comment_annotation.delete", "metadata": metadata() });
     for on_comment in [true, false] {
-        for id in ["accepted", "rejected", "assigned", "own"] {
+        // A thread that was deleted is made anew by administrators alone.
+        let of = |id: &str| format!("{id}-{on_comment}");
+        let [accepted, rejected, assigned, own] = ["accepted", "rejected", "assigned", "own"].map(of);
+        for id in [&accepted, &rejected, &assigned, &own] {
             app.ok(&bot, "comments/save", &finding(id, on_comment)).await;
             app.refused(&bob, "comments/delete", &delete(id)).await;
         }
         let resolved = |status: &str| json!({ "status": status, "resolvedBy": { "userId": "bob" } });
-        app.ok(
-            &bob,
-            "comments/save",
-            &decide("accepted", "comment_annotation.suggestion_accept", resolved("accepted")),
-        )
-        .await;
-        app.ok(&bob, "comments/save", &decide("accepted", "comment_annotation.approve", resolved("accepted"))).await;
-        app.ok(
-            &bob,
-            "comments/save",
-            &decide("rejected", "comment_annotation.suggestion_reject", resolved("rejected")),
-        )
-        .await;
-        let assign = json!({ "commentAnnotation": { "assigned": { "assignedTo": { "userId": "bob" } } }, "event": "comment_annotation.assign", "metadata": metadata() });
+        app.ok(&bob, "comments/save", &decide(&accepted, "comment_annotation.suggestion_accept", resolved("accepted")))
+            .await;
+        app.ok(&bob, "comments/save", &decide(&accepted, "comment_annotation.approve", resolved("accepted"))).await;
+        app.ok(&bob, "comments/save", &decide(&rejected, "comment_annotation.suggestion_reject", resolved("rejected")))
+            .await;
+        let assign = json!({ "commentAnnotation": { assigned.as_str(): { "assignedTo": { "userId": "bob" } } }, "event": "comment_annotation.assign", "metadata": metadata() });
         app.ok(&bot, "comments/save", &assign).await;
         let all = app.ok(&eve, "comments/get", &json!({ "organizationId": "acme" })).await;
-        assert_eq!(all["accepted"]["suggestion"]["status"], "accepted");
-        assert_eq!(all["accepted"]["comments"]["1"]["commentText"], "Low contrast");
-        for id in ["rejected", "assigned"] {
+        assert_eq!(all[&accepted]["suggestion"]["status"], "accepted");
+        assert_eq!(all[&accepted]["comments"]["1"]["commentText"], "Low contrast");
+        for id in [&rejected, &assigned] {
             app.refused(&eve, "comments/delete", &delete(id)).await;
             app.ok(&bob, "comments/delete", &delete(id)).await;
         }
-        app.refused(&bob, "comments/delete", &delete("own")).await;
-        app.ok(&bot, "comments/delete", &delete("own")).await;
-        app.ok(&bob, "comments/delete", &delete("accepted")).await;
+        app.refused(&bob, "comments/delete", &delete(&own)).await;
+        app.ok(&bot, "comments/delete", &delete(&own)).await;
+        app.ok(&bob, "comments/delete", &delete(&accepted)).await;
     }
 }
 
@@ -367,4 +362,50 @@ async fn a_reaction_and_a_recording_are_their_authors() {
         app.ok(&ann, &operation("delete"), &delete).await;
         app.ok(&ann, &operation("delete"), &delete).await;
     }
+}
+
+/// Each of these was done by somebody who had no right to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_moves_or_takes_over_what_is_anothers() {
+    let app = App::with(&[("AUTHORS_ONLY", "true")]).await;
+    let (ann, bob) = (of("ann"), of("bob"));
+    let get = |filter: &Value| {
+        let mut request = filter.clone();
+        request["organizationId"] = json!("acme");
+        request
+    };
+    // A thread in no folder is not put into one, nor is its metadata written for it.
+    app.ok(&ann, "comments/save", &save(&json!({ "1": comment("ann", "one") }), "comment_annotation.add", 1)).await;
+    let elsewhere = json!({ "organizationId": "acme", "documentId": "d", "folderId": "f" });
+    for event in ["comment.add", "comment_annotation.status_change", "comment_annotation.add"] {
+        let planted = json!({ "metadata": { "organizationId": "acme", "documentId": "other", "folderId": "f" } });
+        for thread in [json!({}), planted] {
+            let request =
+                json!({ "commentAnnotation": { "t": thread }, "metadata": elsewhere, "event": event, "commentId": 5 });
+            app.ok(&bob, "comments/save", &request).await;
+        }
+    }
+    let by_folder = get(&json!({ "folderId": "f" }));
+    assert_eq!(app.ok(&ann, "comments/get", &by_folder).await, json!({}));
+    let thread = app.ok(&ann, "comments/get", &get(&json!({ "documentIds": ["d"] }))).await["t"].clone();
+    assert!(thread.get("metadata").is_none(), "{thread}");
+    // Activity that names nobody stays where it is.
+    app.ok(&ann, "activity/save", &json!({ "activity": { "a": { "x": 1 } }, "metadata": metadata() })).await;
+    let moved = json!({ "organizationId": "acme", "documentId": "other" });
+    let request = json!({ "activity": { "a": { "metadata": moved } }, "metadata": moved });
+    app.ok(&bob, "activity/save", &request).await;
+    assert_eq!(app.ok(&ann, "activity/get", &get(&json!({ "documentIds": ["other"] }))).await, json!({}));
+    assert_eq!(
+        app.ok(&ann, "activity/get", &get(&json!({ "documentIds": ["d"] }))).await["a"],
+        json!({ "id": "a", "x": 1 })
+    );
+    // The id of a deleted thread is nobody's to have.
+    app.ok(&ann, "comments/delete", &json!({ "commentAnnotationId": "t", "metadata": metadata() })).await;
+    let again = json!({
+        "commentAnnotation": { "t": { "from": { "userId": "bob" }, "comments": { "1": comment("bob", "mine") } } },
+        "metadata": metadata(),
+        "event": "comment_annotation.add",
+    });
+    app.ok(&bob, "comments/save", &again).await;
+    assert_eq!(app.ok(&bob, "comments/get", &get(&json!({}))).await, json!({}));
 }

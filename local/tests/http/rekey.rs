@@ -1,5 +1,7 @@
 //! A document that Velt renamed or moved is found under its new name, with everything that stands in it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, App, PROVIDERS};
@@ -101,8 +103,18 @@ async fn what_is_not_a_place_is_refused() {
         (json!({ "organizationId": "acme", "documentId": "d", "newDocumentId": { "$ne": "" } }), "newDocumentId"),
         (json!({ "organizationId": "acme", "documentId": "d", "newDocumentId": "e", "nextToken": "x" }), "nextToken"),
         (json!({ "organizationId": "acme", "documentId": "d", "newDocumentId": "e", "nextToken": 7 }), "nextToken"),
+        (of_position(r#"[0,""]"#), "nextToken"),
+        (of_position(r#"[6,"comments#acme#t"]"#), "nextToken"),
+        (of_position(r#"[0,"comments#globex#t"]"#), "nextToken"),
+        (of_position(r#"[7,null]"#), "nextToken"),
+        (of_position(&format!(r#"[0,"comments#acme#{}"]"#, "x".repeat(2000))), "nextToken"),
     ] {
         let message = rekey(&app, &request).await.refused(400);
         assert!(message.contains(field), "{message}");
     }
+}
+
+fn of_position(position: &str) -> Value {
+    let token = URL_SAFE_NO_PAD.encode(position);
+    json!({ "organizationId": "acme", "documentId": "d", "newDocumentId": "e", "nextToken": token })
 }

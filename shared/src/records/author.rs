@@ -117,9 +117,17 @@ pub(super) fn merge(
         check_comments(user, stored, &next)?;
         return Ok(next);
     }
-    // Activity that names nobody is held together by being append-only alone.
-    if is_mine || (feature.authors == Authors::Actions && writer == Named::Nobody) {
+    if is_mine {
         let next = change::merge(stored, save)?;
+        allowed(of_record(feature, &next) == writer)?;
+        return Ok(next);
+    }
+    // Activity that names nobody is append-only for everybody, and nobody's to move.
+    if feature.authors == Authors::Actions && writer == Named::Nobody {
+        let mut save = save.clone();
+        stays_where_it_is(&mut save);
+        save.changes.retain(|change| !is_any_of(&change.slot, &NOT_CONTENT));
+        let next = change::merge(stored, &save)?;
         allowed(of_record(feature, &next) == writer)?;
         return Ok(next);
     }
@@ -164,13 +172,13 @@ fn new_thread(user: Option<&Id>, feature: &Feature, save: &Save) -> Result<Save,
     Ok(save)
 }
 
-/// The save of a thread that is stored: who began it is not to be changed, nor, by others, where it stands and which agent
-/// wrote it. Their view of those is nothing new, so it is left out. Nothing is made of a view of others' comments, and
+/// The save of a thread that is stored: who began it is not to be changed, nor, by others, where it stands, what its
+/// metadata says and which agent wrote it. Their view of those is nothing new, so it is left out. Nothing is made of a view of others' comments, and
 /// nothing is deleted that is not there.
 fn old_thread(user: Option<&Id>, is_mine: bool, stored: &Content, save: &Save) -> Result<Save, Error> {
     let mut save = save.clone();
     let mut forged = false;
-    save.changes.retain_mut(|change| match &change.slot {
+    save.changes.retain(|change| match &change.slot {
         Slot::Field(name) if name == FROM => {
             let (named, known) = (Named::by(change.value.as_ref()), Named::by(field(stored, FROM)));
             let is_new = !is_stored(stored, change);
@@ -181,10 +189,7 @@ fn old_thread(user: Option<&Id>, is_mine: bool, stored: &Content, save: &Save) -
             false
         }
         Slot::Field(name) if name == AGENT => is_mine,
-        Slot::Field(name) if name == METADATA && !is_mine => {
-            change.rule = Rule::Missing;
-            true
-        }
+        Slot::Field(name) if name == METADATA => is_mine,
         Slot::Field(_) | Slot::Files(_) => true,
         slot @ Slot::Comment(_) => {
             stored.slots.contains_key(slot) || (change.value.is_some() && (sets(change) || is_by(user, change)))
@@ -192,10 +197,14 @@ fn old_thread(user: Option<&Id>, is_mine: bool, stored: &Content, save: &Save) -
     });
     allowed(!forged)?;
     if !is_mine {
-        save.document = std::mem::replace(&mut save.document, Move::Keep).only_where_unknown();
-        save.folder = std::mem::replace(&mut save.folder, Move::Keep).only_where_unknown();
+        // Not even where none is known: a thread without a folder would be opened to those who are limited to one.
+        stays_where_it_is(&mut save);
     }
     Ok(save)
+}
+
+fn stays_where_it_is(save: &mut Save) {
+    (save.document, save.folder) = (Move::Keep, Move::Keep);
 }
 
 /// Whether a change brings news, rather than its sender's view.

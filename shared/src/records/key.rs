@@ -34,6 +34,15 @@ impl RecordKey {
     }
 }
 
+/// Whether a text is the partition of a record of the feature and the organization: it came back from a client.
+pub(super) fn is_partition(feature: &Feature, scope: &Scope, text: &str) -> bool {
+    let own = joined(feature, scope.organization(), "");
+    text.strip_prefix(&own).is_some_and(|id| !id.is_empty() && !id.contains('#')) && text.len() <= LONGEST_PARTITION
+}
+
+/// The longest partition: its feature, and two parts of which the longest is written out.
+const LONGEST_PARTITION: usize = 1024;
+
 /// The partition of [`super::table::BY_DOCUMENT`].
 pub(super) fn document(feature: &Feature, scope: &Scope, document: &Id) -> String {
     let organization = scope.organization().filter(|_| !feature.crosses_organizations);

@@ -146,6 +146,12 @@ impl Reader {
         Ok(Page { records: records.into_iter().flatten().collect(), next })
     }
 
+    /// Whether a text is a position in the pages of [`Reader::page_of_document`].
+    #[must_use]
+    pub fn is_position(&self, feature: &Feature, scope: &Scope, text: &str) -> bool {
+        key::is_partition(feature, scope, text)
+    }
+
     /// The position of a record in the pages of [`Reader::page_of_document`].
     #[must_use]
     pub fn position_of(&self, feature: &Feature, scope: &Scope, id: &Id) -> String {

@@ -16,7 +16,7 @@ use super::key::{self, RecordKey};
 use super::read::Stored;
 use super::step::{Expression, Outcome, Step};
 use super::table::{BY_DOCUMENT, BY_FOLDER, PARTITION};
-use super::{Feature, Writer, author, budget, split};
+use super::{Authors, Feature, Writer, author, budget, split};
 use crate::Error;
 use crate::error::Kind;
 use crate::limits;
@@ -188,7 +188,11 @@ impl Writer {
     async fn work_out(&self, feature: &Feature, plan: &mut Plan<'_>, mut stored: Stored) -> Result<(), Error> {
         let is_deleted = stored.shape == Shape::Deleted;
         if is_deleted {
-            if !plan.save.revives {
+            // A tombstone does not say whose the record was and where it stood. So whoever is checked for that makes none
+            // anew: its id would be theirs.
+            let is_checked = author::checked(feature, &plan.save.scope).is_some()
+                || (feature.in_documents && feature.authors != Authors::Unknown && plan.save.scope.is_limited());
+            if !plan.save.revives || is_checked {
                 plan.steps = Some(Vec::new());
                 return Ok(());
             }
