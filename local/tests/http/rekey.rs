@@ -106,7 +106,7 @@ async fn what_is_not_a_place_is_refused() {
         (of_position(r#"[0,""]"#), "nextToken"),
         (of_position(r#"[6,"comments#acme#t"]"#), "nextToken"),
         (of_position(r#"[0,"comments#globex#t"]"#), "nextToken"),
-        (of_position(r#"[7,null]"#), "nextToken"),
+        (of_position("[7,null]"), "nextToken"),
         (of_position(&format!(r#"[0,"comments#acme#{}"]"#, "x".repeat(2000))), "nextToken"),
     ] {
         let message = rekey(&app, &request).await.refused(400);
