@@ -14,7 +14,7 @@ pub type Combination = fn(&Json, &Json) -> Json;
 
 /// When a change applies to what its slot holds.
 ///
-/// The first four are also parts of an update expression, and mean the same there as in [`merge`].
+/// The first four are also parts of an update expression, and mean the same there as in `merge`.
 #[derive(Clone, Debug)]
 pub enum Rule {
     /// Whatever is there.
