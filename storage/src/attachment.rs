@@ -203,6 +203,8 @@ mod tests {
 
         #[test]
         fn any_id_gives_a_key_within_the_limits(organization in ".{1,300}", document in ".{1,300}", id in ".{1,300}") {
+            // No id holds a NUL character.
+            let [organization, document, id] = [organization, document, id].map(|id| id.replace('\0', "x"));
             let key = attachment(&organization, Some(&document), &id).key(&digest(&[255; 32]));
             // With the longest prefix, `recordings/`, what the embedded store writes into a file name of 255.
             prop_assert!(key.len() <= 124, "{}", key);
